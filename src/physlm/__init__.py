@@ -1,0 +1,1 @@
+"""Physics of Language Models, rebuilt as one DAG."""

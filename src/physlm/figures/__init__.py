@@ -1,0 +1,1 @@
+"""One module per figure: table(runs) -> DataFrame, draw(table) -> Figure."""

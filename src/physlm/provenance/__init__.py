@@ -1,0 +1,1 @@
+"""Specs, locks, the cache, the verdicts and the audit: what ties Snakemake and DVC together."""

@@ -1,0 +1,1 @@
+"""One module per kind of job: python -m physlm.steps.<step> <spec>."""
