@@ -1,0 +1,298 @@
+"""bioS: synthetic people and their biographies, six sentences made from templates.
+
+Allen-Zhu and Li, Part 3.1 Section 2.1 and Part 3.3 Section 2.2. A biography has a sentence per
+attribute, with a template drawn uniformly for each; it starts with the full name, and a pronoun is
+the subject of the other sentences. Texts are assembled from pieces that were tokenised once, for
+all people of a batch together.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from physlm.config import require
+from physlm.data import tokenizers
+from physlm.data.people import COLUMNS, Pools, draw_profiles, read_lines, values
+from physlm.data.tokenizers import EOS_TEXT, Encoder, Pieces
+from physlm.data.variants import Variant, parse
+from physlm.data.world import FIELD, NAME, OTHER, Entries
+from physlm.random import generator
+
+# Sentences in their canonical order (Part 3.1 Example 2.1).
+ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "employer_city")
+SCORED = ("pronoun", *ATTRIBUTES[:-1])
+N_TEMPLATES = 50
+BPE_VOCAB = 4096
+
+# Row i is the i-th order of the six sentences; row 0 is the canonical one.
+ORDERS = np.array(list(itertools.permutations(range(len(ATTRIBUTES)))))
+
+# Entries assembled at a time: the intermediate arrays then stay in the cache.
+_BATCH = 4096
+_BPE_PEOPLE = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Pools):
+    """People of bioS, their texts and the tokeniser; sizes of the pools as in Pools.
+
+    variant: a name (see physlm.data.variants) or its three numbers. templates: how many of the 50
+    templates of each attribute are used. bpe_vocab: tokens of bpe before unused ones are dropped
+    (None: 4096). tokenizer_file: where the tokeniser of GPT-2 is (None: the Hugging Face hub).
+    """
+
+    n_people: int
+    variant: str | Variant = "fresh"
+    pronoun: Literal["parity", "random"] = "parity"
+    templates: int = N_TEMPLATES
+    tokenizer: Literal["words", "bpe", "gpt2"] = "words"
+    bpe_vocab: int | None = None
+    tokenizer_file: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.variant, str):
+            parse(self.variant)
+        space = self.name_space
+        ok = 1 <= self.n_people <= space
+        require(ok, "n_people", self.n_people, f"between 1 and {space}, the number of names")
+        ok = 1 <= self.templates <= N_TEMPLATES
+        require(ok, "templates", self.templates, f"between 1 and {N_TEMPLATES}")
+        if self.bpe_vocab is not None:
+            ok = self.tokenizer == "bpe" and self.bpe_vocab >= 257
+            require(ok, "bpe_vocab", self.bpe_vocab, "257 or more, and only with tokenizer=bpe")
+        ok = self.tokenizer_file is None or self.tokenizer == "gpt2"
+        require(ok, "tokenizer_file", self.tokenizer_file, "left out unless tokenizer=gpt2")
+
+    @property
+    def layout(self) -> Variant:
+        """The variant as numbers."""
+        return parse(self.variant) if isinstance(self.variant, str) else self.variant
+
+    @property
+    def pools(self) -> Pools:
+        """The sizes of the pools alone."""
+        return Pools(**{field.name: getattr(self, field.name) for field in fields(Pools)})
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How pieces are spelt with a tokeniser: vocabulary, pieces, first piece of each group."""
+
+    vocabulary: list[str]
+    pieces: Pieces
+    first: dict[str, int]
+
+
+class World:
+    """The people of one bioS world; see `make`.
+
+    profiles [n_people, len(COLUMNS)] int16: indices into the pools, in the order of COLUMNS.
+    """
+
+    name: ClassVar[str] = "bios"
+    eos: ClassVar[int] = 0
+
+    def __init__(self, config: Config, profiles: np.ndarray, vocabulary: list[str]) -> None:
+        self.config = config
+        self.profiles = profiles
+        self.vocabulary = vocabulary
+        self.d_vocab = len(vocabulary)
+        self.fresh = config.layout.fresh
+        self.fields = SCORED[1:] if config.layout.fullname else SCORED
+
+    @classmethod
+    def restore(cls, config: Config, profiles: np.ndarray, vocabulary: list[str]) -> "World":
+        """The world whose profiles and vocabulary were stored; ValueError if they do not fit.
+
+        The tokeniser is not needed before a text is rendered, so fixed texts need none.
+        """
+        shape = (config.n_people, len(COLUMNS))
+        if profiles.shape != shape:
+            raise ValueError(f"profiles have shape {profiles.shape}, expected {shape}")
+        return cls(config, profiles, vocabulary)
+
+    def render(self, rng: np.random.Generator, people: np.ndarray) -> Entries:
+        """One entry per person of `people` [n] in that order: templates and order drawn from `rng`.
+
+        The order is canonical if the variant has no permutations.
+        """
+        people = np.asarray(people)
+        n = len(ATTRIBUTES)
+        draws = rng.random((len(people), n + 1))
+        templates = (draws[:, :n] * self.config.templates).astype(np.int32)
+        orders = (draws[:, n] * len(ORDERS)).astype(np.int32)
+        if not self.config.layout.permutations:
+            orders[:] = 0
+        return self.spell(people, templates, orders)
+
+    def stored(self, rng: np.random.Generator, people: np.ndarray) -> Entries:
+        """The fixed entries of `people` [n]: those of a person together, wording by wording.
+
+        The choices of the i-th person depend on `rng` and i, not on n. Raises ValueError if the
+        variant is fresh.
+        """
+        layout = self.config.layout
+        if layout.fresh:
+            raise ValueError("a fresh world has no stored texts")
+        people = np.asarray(people)
+        n, m, p = len(people), layout.wordings, max(layout.permutations, 1)
+        draws = rng.random((n, m, len(ATTRIBUTES) + p))
+        templates = (draws[:, :, : len(ATTRIBUTES)] * self.config.templates).astype(np.int32)
+        orders = (draws[:, :, len(ATTRIBUTES) :] * len(ORDERS)).astype(np.int32)
+        if not layout.permutations:
+            orders[:] = 0
+        templates = templates.reshape(n * m, -1).repeat(p, axis=0)
+        return self.spell(people.repeat(m * p), templates, orders.reshape(-1))
+
+    def spell(self, people: np.ndarray, templates: np.ndarray, orders: np.ndarray) -> Entries:
+        """The entries of given choices.
+
+        people [n], templates [n, 6] (by attribute in canonical order), orders [n] (row of ORDERS).
+        """
+        dtype = np.min_scalar_type(self.d_vocab - 1)
+        tokens, kinds = [np.empty(0, dtype)], [np.empty(0, np.uint8)]
+        lengths = [np.zeros(1, np.int64)]
+        for start in range(0, len(people), _BATCH):
+            batch = slice(start, start + _BATCH)
+            numbers, kind = self._choose(people[batch], templates[batch], ORDERS[orders[batch]])
+            spelt, n_tokens = self._spelling.pieces.join(numbers)
+            tokens.append(spelt.astype(dtype))
+            kinds.append(np.repeat(kind.reshape(-1), n_tokens))
+            lengths.append(n_tokens.reshape(numbers.shape).sum(axis=1))
+        return Entries(
+            np.concatenate(tokens),
+            np.concatenate(lengths).cumsum(dtype=np.int64),
+            people.astype(np.int32),
+            np.concatenate(kinds),
+        )
+
+    def information(self) -> dict[str, Any]:
+        """The sizes that fix how many bits the people hold (physlm.evaluate.bits)."""
+        c = self.config
+        sizes = {
+            "pronoun": 2,
+            "birth_date": c.birth_dates,
+            "birth_city": c.birth_cities,
+            "university": c.universities,
+            "major": c.majors,
+            "employer": c.employers,
+        }
+        return {
+            "world": self.name,
+            "n_people": c.n_people,
+            "name_space": c.name_space,
+            "pool_sizes": {field: sizes[field] for field in self.fields},
+        }
+
+    def text(self, tokens: np.ndarray) -> str:
+        """The text that the tokens spell, EOS as "<eos>"."""
+        return "".join([self.vocabulary[token] for token in tokens])
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        spelling = spell_pieces(self.config)
+        if spelling.vocabulary != self.vocabulary:
+            raise ValueError(
+                "the stored vocabulary is not the one of this bioS configuration and tokeniser"
+            )
+        return spelling
+
+    def _choose(
+        self, people: np.ndarray, templates: np.ndarray, order: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the pieces of each entry [n, k] int32 and their kinds [n, k] uint8."""
+        first, profile = self._spelling.first, self.profiles[people].astype(np.int32)
+        column = {name: profile[:, i] for i, name in enumerate(COLUMNS)}
+        c, fullname = self.config, self.config.layout.fullname
+        month_day = column["month"] * c.days + column["day"]
+        column["birth_date"] = month_day * c.years + column["year"]
+        column["employer_city"] = column["employer"]
+        value = np.stack([first[a] + column[a] for a in ATTRIBUTES], axis=1)
+        template = templates + np.arange(len(ATTRIBUTES), dtype=np.int32) * c.templates
+        value = np.take_along_axis(value, order, axis=1)
+        template = np.take_along_axis(template, order, axis=1)
+        name = [first[part] + column[part] for part in COLUMNS[:3]]
+        pieces: list[Any] = [np.zeros_like(name[0])]
+        kinds: list[Any] = [OTHER]
+        for place in range(len(ATTRIBUTES)):
+            if place == 0 or fullname:
+                pieces += name
+                kinds += [OTHER if place else NAME] * len(name)
+            else:
+                pieces.append(first["pronoun"] + column["pronoun"])
+                kinds.append(FIELD if place == 1 else OTHER)
+            pieces += [first["before"] + template[:, place], value[:, place]]
+            pieces.append(first["after"] + template[:, place])
+            kinds += [OTHER, self._value_kinds[order[:, place]], OTHER]
+        kind = np.empty((len(people), len(kinds)), np.uint8)
+        for i, column_kind in enumerate(kinds):
+            kind[:, i] = column_kind
+        return np.stack(pieces, axis=1), kind
+
+    @cached_property
+    def _value_kinds(self) -> np.ndarray:
+        kinds = [FIELD + self.fields.index(a) if a in self.fields else OTHER for a in ATTRIBUTES]
+        return np.array(kinds, np.uint8)
+
+
+def make(config: Config, seed: int) -> World:
+    """Draw the people; ConfigError, before any work, if the tokeniser cannot be had."""
+    spelling = spell_pieces(config)
+    profiles = draw_profiles(config.pools, config.n_people, seed, config.pronoun)
+    world = World(config, profiles, spelling.vocabulary)
+    world.__dict__["_spelling"] = spelling
+    return world
+
+
+def read_templates(n: int) -> list[tuple[str, str]]:
+    """The first n templates of each attribute, canonical order: the texts around the value.
+
+    Each begins with the subject; the texts are what stands between subject and value, and after it.
+    """
+    lines = [line for a in ATTRIBUTES for line in read_lines(f"templates/{a}.txt")[:n]]
+    halves = [line.removeprefix("{subject}").split(" {value}") for line in lines]
+    return [(before, after) for before, after in halves]
+
+
+def spell_pieces(config: Config) -> Spelling:
+    """Tokenise everything the texts of this configuration can contain.
+
+    Raises ConfigError if the tokeniser cannot be had.
+    """
+    texts = values(config.pools)
+    templates = read_templates(config.templates)
+    groups: dict[str, Sequence[str]] = {
+        "eos": [EOS_TEXT],
+        **{name: [f" {text}" for text in pool] for name, pool in texts.items()},
+        "comma": [","],
+        "before": [before for before, _ in templates],
+        "after": [after for _, after in templates],
+    }
+    if config.layout.fullname:
+        del groups["pronoun"]
+    vocabulary, pieces, first = tokenizers.number_pieces(groups, _encoder(config, groups))
+    first["birth_date"] = len(pieces.lengths)
+    month, day, year = np.indices((config.months, config.days, config.years)).reshape(3, -1)
+    parts = [first["month"] + month, first["day"] + day]
+    parts += [np.full_like(month, first["comma"]), first["year"] + year]
+    return Spelling(vocabulary, pieces.extended(np.stack(parts, axis=1)), first)
+
+
+def _encoder(config: Config, groups: dict[str, Sequence[str]]) -> Encoder:
+    if config.tokenizer == "gpt2":
+        return tokenizers.gpt2(config.tokenizer_file)
+    if config.tokenizer == "words":
+        lists = [texts for name, texts in groups.items() if name not in ("before", "after")]
+        return tokenizers.words(itertools.chain.from_iterable(lists))
+    # Trained on people of its own, so that it depends on the pools and templates alone.
+    n_people = min(_BPE_PEOPLE, config.name_space)
+    plain = replace(config, n_people=n_people, variant="fresh", tokenizer="words", bpe_vocab=None)
+    sample = make(plain, 0)
+    entries = sample.render(generator(0, "bpe"), np.arange(plain.n_people))
+    texts = [sample.text(entries.tokens[a + 1 : b]) for a, b in itertools.pairwise(entries.offsets)]
+    return tokenizers.trained_bpe(texts, config.bpe_vocab or BPE_VOCAB)
