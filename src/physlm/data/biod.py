@@ -11,6 +11,7 @@ each value has its attribute's marker in front, in fixed order the place says wh
 part, word, mark and character; its names are the first, middle and last names of bioS.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -273,7 +274,7 @@ def _text_layout(config: Config) -> Layout:
     token_of = {word: token for token, word in enumerate(rows)}
     dtype = np.min_scalar_type(len(token_of) - 1)
 
-    def tokens(group: list[str]) -> np.ndarray:
+    def tokens(group: Sequence[str]) -> np.ndarray:
         return np.array([token_of.get(word, 0) for word in group], dtype)
 
     return Layout(
@@ -287,7 +288,8 @@ def _text_layout(config: Config) -> Layout:
     )
 
 
-def _name_lists() -> list[list[str]]:
-    from physlm.data.people import name_lists
+def _name_lists() -> list[tuple[str, ...]]:
+    # Read only for the text form.
+    from physlm.data.people import read_lines
 
-    return name_lists()
+    return [read_lines(f"{part}_names.txt") for part in ("first", "middle", "last")]

@@ -40,6 +40,9 @@ FILES = ("manifest.json", "vocabulary.json", *(f"{name}.npy" for name in ARRAYS)
 # People rendered together by one generator: enough to be fast, few enough to fit in a cache.
 BLOCK = 16384
 
+# Smaller files are read, larger ones memory-mapped (an empty array cannot be).
+SMALL_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -158,7 +161,7 @@ def load(folder: str | os.PathLike[str]) -> Corpus:
     digests = manifest.get("digests", {})
     for name, array in arrays.items():
         if digests.get(name) != _array_digest(array):
-            raise ValueError(f"{source / name}.npy: content differs from its digest in the corpus")
+            raise ValueError(f"{source / name}.npy: content differs from its digest")
     if digests.get("vocabulary") != _json_digest(vocabulary):
         raise ValueError(f"{source / 'vocabulary.json'}: content differs from its digest")
     if manifest["digest"] != _manifest_digest(manifest):
@@ -205,11 +208,15 @@ def _map(
     # world travels once per worker, not once per block.
     context = multiprocessing.get_context("spawn")
     workers = min(workers, len(blocks))
-    with ProcessPoolExecutor(workers, context, _worker.update, ({"world": world},)) as pool:
+    with ProcessPoolExecutor(workers, context, _adopt, (world,)) as pool:
         return list(pool.map(partial(_in_worker, function, seed), blocks))
 
 
 _worker: dict[str, Any] = {}
+
+
+def _adopt(world: Any) -> None:
+    _worker["world"] = world
 
 
 def _in_worker(function: Any, seed: int, people: np.ndarray) -> Entries:
@@ -263,8 +270,7 @@ def _write(
 
 def _open(path: Path) -> np.ndarray:
     try:
-        # An empty file cannot be memory-mapped, and a small one is faster in memory.
-        small = path.stat().st_size < 1 << 20
+        small = path.stat().st_size < SMALL_BYTES
         return np.load(path, mmap_mode=None if small else "r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a complete array file ({error})") from None

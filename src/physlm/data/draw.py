@@ -6,13 +6,14 @@ import numpy as np
 def distinct_strings(rng: np.random.Generator, n: int, sizes: tuple[int, ...]) -> np.ndarray:
     """Draw n distinct strings [n, len(sizes)] int64, uniform without replacement.
 
-    Character j is below sizes[j]. The strings come in the order of the draw, so position carries no
-    information. Asks for n <= the product of sizes.
+    Character j is below sizes[j]; n is at most the product of sizes. The strings come in the order
+    of the draw, so position carries no information, and the first strings stay the same when more
+    are drawn (unless most of a large space is).
     """
     space = 1
     for size in sizes:
         space *= size
-    if space <= 4 * n:
+    if space <= 1 << 20 or space < 2 * n:
         codes = rng.permutation(space)[:n]
         return np.stack(np.unravel_index(codes, sizes), axis=1)
     # Few of many: dropping repeats of independent draws, in the order drawn, is sampling without

@@ -97,7 +97,9 @@ class Stream:
         return state["entries"] / self.corpus.n_people
 
     def n_steps(self, exposures: float) -> int:
-        """Batches that show every person `exposures` times, rounded, at least 1."""
+        """Batches that show every person `exposures` times, rounded; 0 for no exposures only."""
+        if exposures <= 0:
+            return 0
         tokens_per_exposure = self.corpus.tokens_per_pass / self.corpus.entries_per_person
         return max(1, round(exposures * tokens_per_exposure / (self.batch_size * self.n_ctx)))
 
