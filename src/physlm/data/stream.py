@@ -8,10 +8,10 @@ of the new round, if it is the last of the old one, changes places with a random
 the last. (Entries of one person in a row ruin knowledge extraction; see docs/data.md.)
 
 How near the order is to uniform: each round is a uniform permutation except for that exchange,
-which happens in 1 of n_people rounds, so the law of a round differs from the uniform law on all
-permitted orders by less than 1/n_people^2 in total variation. With several entries per person it is
-a stratified shuffle: every entry is equally likely at every place of a pass, and the entries of a
-person come once per round instead of in random clumps.
+which happens in 1 of n_people rounds; the law of a round differs from the uniform law on all
+permitted orders by 1 / (n_people (n_people - 1)) in total variation. With several entries per
+person it is a stratified shuffle: every entry is equally likely at every place of a pass, and the
+entries of a person come once per round instead of in random clumps.
 
 Blocks of a round are rendered when they are needed, from a generator that is named by the seed, the
 pass, the round and the block, so the batches are a function of seed and position alone.
