@@ -3,16 +3,18 @@
 A spec is a JSON file. A step reads `name` (for messages), `config` (resolved settings), `inputs`
 (role -> folder, or a list of folders) and `folder` (where the outputs belong). It runs alone on any
 machine that has torch: python -m physlm.steps.<step> SPEC [--out DIR] [--scratch DIR].
+With PHYSLM_TRACE=FILE it leaves there the names of our modules and resources that it used.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from physlm.files import read_json
+from physlm.files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ def main(run: Callable[[Job], None], argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="output folder (default: the spec's)")
     parser.add_argument("--scratch", type=Path, help="folder for checkpoints to resume from")
     args = parser.parse_args(argv)
+    trace = os.environ.get("PHYSLM_TRACE")
+    opened = _watch() if trace else set()
     try:
         spec = read_json(args.spec)
         out = args.out or Path(spec["folder"])
@@ -47,4 +51,28 @@ def main(run: Callable[[Job], None], argv: list[str] | None = None) -> int:
         # ConfigError and its kin are ValueErrors whose text is meant for the user.
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
+    if trace:
+        write_json(trace, sorted(opened | _modules()))
     return 0
+
+
+def _modules() -> set[str]:
+    """Our modules that are loaded, the running step under its full name."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    names = {*sys.modules, spec.name if spec else "physlm"}
+    return {name for name in names if name.partition(".")[0] == "physlm"}
+
+
+def _watch() -> set[str]:
+    """The set of files inside our package, other than code, that are opened from now on."""
+    root = str(Path(__file__).parents[2]) + os.sep
+    package, opened = root + "physlm" + os.sep, set()
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(package):
+            path = arguments[0]
+            if not path.endswith((".py", ".pyc")) and "__pycache__" not in path:
+                opened.add(path.removeprefix(root).replace(os.sep, "/"))
+
+    sys.addaudithook(hook)
+    return opened

@@ -1,0 +1,295 @@
+"""Run one job, or restore it if the very same job was done before: what every rule calls.
+
+    python -m physlm.provenance.runner SPEC --log LOG
+
+Starts with every job, so it imports nothing heavy. The step writes into a folder beside the
+target, from which finished files are renamed into place; the lock comes last. Scratch space lies
+under the job's key, so a killed training finds its own checkpoints and no other's.
+PHYSLM_FORCE=1 runs the job even if it is known.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from physlm import files
+from physlm.provenance import cache, locks
+
+TAIL = 15  # lines of the log shown when a job fails
+
+
+class JobError(Exception):
+    """The job cannot be done; the text is for the user."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Do the job of a spec; returns the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if len(arguments) != 3 or arguments[1] != "--log":
+        print("usage: python -m physlm.provenance.runner SPEC --log LOG", file=sys.stderr)
+        return 2
+    spec, log = files.read_json(arguments[0]), Path(arguments[2])
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        Runner(spec, log).do()
+    except KeyboardInterrupt:
+        say(spec, "stopped; the next run resumes it")
+        return 130
+    except (JobError, ValueError) as error:
+        say(spec, f"FAILED: {error}")
+        return 1
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        say(spec, f"FAILED: {what}")
+        return 1
+    return 0
+
+
+def say(spec: dict[str, Any], text: str) -> None:
+    """A line for the person who watches."""
+    print(f"[{spec['label']}] {text}", file=sys.stderr, flush=True)
+
+
+class Runner:
+    """One job on its way from spec to lock."""
+
+    def __init__(self, spec: dict[str, Any], log: Path) -> None:
+        self.spec, self.log = spec, log
+        self.marks: dict[str, tuple[int, ...]] = {}
+        self.inputs = {
+            role: {path: self._input(path) for path in paths}
+            for role, paths in spec["files"].items()
+        }
+        self.key = locks.key(spec, self.inputs)
+        self.folder = Path(spec["folder"])
+        family = spec["name"].split("/")[1]
+        self.out = self.folder / f".part.{family}.{spec['step']}"
+
+    def do(self) -> None:
+        """Restore the job or run it, and leave its lock."""
+        force = os.environ.get("PHYSLM_FORCE") == "1"
+        if not force and self._restore():
+            return
+        with alone(self.key):
+            # Another job with the same key may have been at it while this one waited.
+            if force or not self._restore():
+                self._run()
+
+    def _input(self, path: str) -> str:
+        try:
+            self.marks[path] = _mark(path)
+            return files.md5(path)
+        except FileNotFoundError:
+            raise JobError(f"input {path} is missing") from None
+
+    def _restore(self) -> bool:
+        self._empty()
+        found = cache.recall(self.key, self.spec["outputs"], self.out)
+        if found is None:
+            return False
+        self._finish(*found)
+        say(self.spec, "restored from the cache")
+        self.log.touch()
+        return True
+
+    def _run(self) -> None:
+        say(self.spec, f"runs ({self.spec.get('why', 'its output was missing')})")
+        self._empty()
+        scratch = Path(".physlm/scratch") / self.key
+        scratch.mkdir(parents=True, exist_ok=True)
+        trace = scratch / "loaded.json"
+        start = time.monotonic()
+        status = self._child(scratch, trace)
+        if status != 0:
+            how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+            raise JobError(f"{how}; the end of {self.log}:\n{_tail(self.log)}")
+        self._check_inputs()
+        _check_loaded(self.spec, trace)
+        outputs = {}
+        for name in self.spec["outputs"]:
+            if not (self.out / name).is_file():
+                raise JobError(f"it did not write {name}, see {self.log}")
+            outputs[name] = files.md5(self.out / name)
+            cache.add(self.out / name, outputs[name])
+        seconds = time.monotonic() - start
+        self._finish(outputs, meta(self.spec, seconds))
+        shutil.rmtree(scratch, ignore_errors=True)
+        say(self.spec, f"done in {_duration(seconds)}")
+
+    def _child(self, scratch: Path, trace: Path) -> int:
+        command = [sys.executable, "-m", self.spec["module"], self._spec_copy(scratch)]
+        command += ["--out", str(self.out), "--scratch", str(scratch)]
+        environment = os.environ | {"PHYSLM_TRACE": str(trace), "PYTHONUNBUFFERED": "1"}
+        with open(self.log, "w", encoding="utf-8") as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                preexec_fn=_die_with_parent,
+            )
+            try:
+                self._follow(child, log)
+                return child.wait()
+            finally:
+                if child.poll() is None:
+                    child.kill()
+                    child.wait()
+
+    def _spec_copy(self, scratch: Path) -> str:
+        path = scratch / "spec.json"
+        files.write_json(path, self.spec)
+        return str(path)
+
+    def _follow(self, child: subprocess.Popen, log: TextIO) -> None:
+        """Pass the child's lines on until it closes its output, or Snakemake is gone."""
+        assert child.stdout is not None
+        parent, pipe, rest = os.getppid(), child.stdout.fileno(), b""
+        while True:
+            ready, _, _ = select.select([pipe], [], [], 1.0)
+            if os.getppid() != parent:
+                raise JobError("Snakemake was killed; the next run resumes this job")
+            if not ready:
+                continue
+            data = os.read(pipe, 65536)
+            *lines, rest = (rest + data).split(b"\n")
+            if not data and rest:
+                lines = [rest]
+            for line in lines:
+                text = line.decode(errors="replace").rstrip()
+                log.write(text + "\n")
+                say(self.spec, text)
+            log.flush()
+            if not data:
+                return
+
+    def _finish(self, outputs: dict[str, str], details: dict[str, Any]) -> None:
+        for name in outputs:
+            os.replace(self.out / name, self.folder / name)
+        cache.remember(locks.write(self.spec, self.inputs, outputs, details))
+        shutil.rmtree(self.out, ignore_errors=True)
+
+    def _empty(self) -> None:
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir(parents=True)
+
+    def _check_inputs(self) -> None:
+        for path, mark in self.marks.items():
+            if _mark(path) != mark:
+                raise JobError(f"input {path} changed while the job ran; run again")
+
+
+@contextlib.contextmanager
+def alone(key: str) -> Iterator[None]:
+    """Hold the key: two jobs with the same content never run at once in this tree."""
+    import fcntl
+
+    path = Path(".physlm/running") / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # The former holder may have removed the file while this one waited for it.
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(handle).st_ino == path.stat().st_ino:
+                break
+        os.close(handle)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def meta(spec: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """What a lock records beside content: commit, versions, machine, time."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for package in ("numpy", "torch", "accelerate"):
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    status = _git("status", "--porcelain", "--", ".", ":!results", ":!figures", ":!dvc.lock")
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": status is None or status != "",
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "versions": versions,
+        "cpu": _cpu(),
+        **({"gpu": gpu} if (gpu := _gpu()) else {}),
+        "threads": spec["config"].get("threads", 1),
+        "seconds": round(seconds, 1),
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return os.uname().machine
+
+
+def _gpu() -> str:
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in path.read_text().splitlines():
+            if line.startswith("Model:"):
+                return line.partition(":")[2].strip()
+    return ""
+
+
+def _check_loaded(spec: dict[str, Any], trace: Path) -> None:
+    """Every module and resource of ours that the step loaded must be in its declared code."""
+    try:
+        loaded = files.read_json(trace)
+    except FileNotFoundError:
+        return
+    unknown = sorted(set(loaded) - set(spec["code"]))
+    if unknown:
+        raise JobError(
+            f"it used {', '.join(unknown)}, which its key does not cover: declare a module in "
+            "`parts` of physlm.steps.catalogue, a file in RESOURCES of the module that reads it"
+        )
+
+
+def _mark(path: str) -> tuple[int, ...]:
+    stat = os.stat(path)
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
+    return "\n".join(f"  | {line}" for line in lines)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes else f"{seconds:.1f}s"
+
+
+def _die_with_parent() -> None:
+    # PR_SET_PDEATHSIG = 1: the kernel kills the child when the runner is gone.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The kinds of jobs: what each reads and writes, what checks its settings, which code it runs.
+
+A step is added here, with a rule in workflow/rules and a stage in dvc.yaml. Imports nothing heavy:
+every start of Snakemake reads this module.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from physlm.config import require
+
+Config = Mapping[str, Any]
+RUN_FOLDER = "results/{tier}/{family}/{step}/{run}"
+
+
+def _no_parts(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of job.
+
+    module: run as `python -m module SPEC --out DIR --scratch DIR`.
+    outputs: names of the files it leaves in `folder`; `{figure}` stands for config.figure.
+    folder: where, a pattern of tier, family, step and run.
+    settings: "module:Class", the dataclass that checks the config (importable without torch).
+    parts: (config, {input role: config of its step}) -> modules it imports by name at run time.
+    reads: input role -> the files of it that count; a role that is not named counts whole.
+    git: outputs are small and committed in git; the others are kept by DVC.
+    """
+
+    module: str
+    outputs: tuple[str, ...]
+    settings: str | None
+    folder: str = RUN_FOLDER
+    parts: Callable[[Config, Mapping[str, Config]], list[str]] = _no_parts
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    git: bool = False
+
+
+def _world(config: Config) -> list[str]:
+    from physlm.data.world import WORLDS
+
+    world = config.get("world")
+    require(world in WORLDS, "world", world, f"one of {', '.join(sorted(WORLDS))}")
+    return [WORLDS[str(world)]]
+
+
+def _own_world(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    return _world(config)
+
+
+def _corpus_world(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    require("corpus" in upstream, "inputs", sorted(upstream), "given, with the role corpus")
+    return _world(upstream["corpus"])
+
+
+def _figure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    return [f"physlm.figures.{config.get('figure')}"]
+
+
+CORPUS = tuple(
+    "manifest.json profiles.npy vocabulary.json train_tokens.npy train_offsets.npy "
+    "train_person.npy eval_tokens.npy eval_offsets.npy eval_person.npy eval_kinds.npy".split()
+)
+
+STEPS: dict[str, Step] = {
+    "data": Step(
+        module="physlm.steps.data",
+        outputs=CORPUS,
+        settings="physlm.data.corpus:DataConfig",
+        parts=_own_world,
+    ),
+    "pretrain": Step(
+        module="physlm.steps.pretrain",
+        outputs=("model.safetensors", "model.json", "metrics.jsonl"),
+        settings="physlm.train.config:PretrainConfig",
+        parts=_corpus_world,
+    ),
+    "measure": Step(
+        module="physlm.steps.measure",
+        outputs=("measure.json",),
+        settings="physlm.evaluate.capacity:MeasureConfig",
+        parts=_corpus_world,
+        # metrics.jsonl holds times, which differ from one training to the next.
+        reads={"model": ("model.safetensors", "model.json")},
+    ),
+    "table": Step(
+        module="physlm.steps.table",
+        outputs=("{figure}.csv",),
+        settings="physlm.figures.base:FigureConfig",
+        folder="results/{tier}/{family}",
+        parts=_figure,
+        git=True,
+    ),
+    "figure": Step(
+        module="physlm.steps.figure",
+        outputs=("{figure}.pdf", "{figure}.png"),
+        settings="physlm.figures.base:FigureConfig",
+        folder="results/{tier}/figures",
+        parts=_figure,
+        git=True,
+    ),
+    "claims": Step(
+        module="physlm.steps.claims",
+        outputs=("claims.csv",),
+        settings="physlm.claims:ClaimsConfig",
+        folder="results/{tier}",
+        git=True,
+    ),
+}

@@ -1,0 +1,1 @@
+WORLDS = {"biod": "physlm.data.biod"}

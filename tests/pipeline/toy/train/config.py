@@ -1,0 +1,21 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    lr_peak: float
+
+
+@dataclass(frozen=True)
+class Model:
+    arch: str
+    d_model: int
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    seed: int
+    model: Model
+    optimiser: Optimiser
+    exposures: int
+    threads: int = 1
