@@ -38,7 +38,7 @@ DIGESTS = {
     "last_names.txt": "eec5c5c2fc4b1c654f4238339ebe5335",
     "majors.txt": "3ca1a1aa407ff94d324e5302e379b281",
     "middle_names.txt": "b623a9db903c954fbdc0c217a7e8fcdc",
-    "templates/birth_city.txt": "11f3737fb2dffc1cde4ec83e988e9fbc",
+    "templates/birth_city.txt": "657df2f231820343ab67e8eebac391e7",
     "templates/birth_date.txt": "6472f39b122a9e85a375a47a9bf1ded0",
     "templates/employer.txt": "398d9bc094a9926d152cc2dfa51640af",
     "templates/employer_city.txt": "1a9dd4e2eb67492f96cc77ff79b9a3ea",

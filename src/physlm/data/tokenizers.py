@@ -11,6 +11,7 @@ texts. gpt2: the published tokeniser, from a file or the Hugging Face hub.
 """
 
 import re
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,16 @@ def gpt2(path: str | None) -> Encoder:
 
 
 def _from_hub() -> "Tokenizer":
+    from huggingface_hub import constants, hf_hub_download
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_pretrained(HUB_NAME)
+    try:
+        file = hf_hub_download(HUB_NAME, "tokenizer.json", local_files_only=True)
+    except Exception:
+        # Without a network the hub's client would try again and again before it gives up.
+        urllib.request.urlopen(constants.ENDPOINT, timeout=10).close()
+        file = hf_hub_download(HUB_NAME, "tokenizer.json")
+    return Tokenizer.from_file(file)
 
 
 def _from_path(path: Path) -> "Tokenizer":
