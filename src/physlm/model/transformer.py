@@ -1,0 +1,167 @@
+"""One causal transformer, pre-norm, with the switches of ModelConfig.
+
+Shapes: B batch, T position, C d_model, H head, D dim of a head, V vocabulary. Activations that can
+be captured, all [B, T, C] unless said: embed, blocks.{i}.attn.out, blocks.{i}.mlp.hidden
+[B, T, d_mlp], blocks.{i}.mlp.out, blocks.{i}.resid_post, final_norm.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from physlm.model.config import ModelConfig
+from physlm.model.functions import ACTIVATIONS, MLPS, rotary_angles, rotate
+from physlm.random import torch_generator
+
+Capture = dict[str, Tensor]
+
+# GPT-2's standard deviation of the initial weights.
+INIT_STD = 0.02
+
+
+def _norm(config: ModelConfig) -> nn.Module:
+    eps = config.norm_eps or 0.0
+    if config.norm == "rms":
+        return nn.RMSNorm(config.d_model, eps)
+    return nn.LayerNorm(config.d_model, eps, bias=bool(config.biases))
+
+
+class Attention(nn.Module):
+    """Causal self-attention; keys and values may be shared by groups of query heads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        d, d_head = config.d_model, config.d_head
+        self.d_head = d_head
+        self.grouped = config.n_kv_heads != config.n_heads
+        d_kv = (config.n_kv_heads or 0) * d_head
+        self.rotated = d + d_kv
+        self.widths = (self.rotated, d_kv)
+        self.d_model = d
+        self.qkv = nn.Linear(d, d + 2 * d_kv, bias=bool(config.biases))
+        self.out = nn.Linear(d, d, bias=bool(config.biases))
+
+    def forward(self, x_BTC: Tensor, angles: Tensor | None) -> Tensor:
+        """`angles` complex [T, (query and key dims) / 2], or None without rotary positions."""
+        qk, v = self.qkv(x_BTC).split(self.widths, -1)
+        if angles is not None:
+            qk = rotate(qk, angles)
+        q, k = qk.split((self.d_model, self.widths[1]), -1)
+        q, k, v = (t.unflatten(-1, (-1, self.d_head)).transpose(1, 2) for t in (q, k, v))
+        y_BHTD = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.grouped)
+        return self.out(y_BHTD.transpose(1, 2).flatten(2))
+
+
+class Mlp(nn.Module):
+    """Up, a hidden function, down."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.hidden, n_up = MLPS[config.mlp or ""]
+        self.activation = ACTIVATIONS[config.activation or ""]
+        d_mlp, biases = config.d_mlp or 0, bool(config.biases)
+        self.up = nn.Linear(config.d_model, n_up * d_mlp, bias=biases)
+        self.down = nn.Linear(d_mlp, config.d_model, bias=biases)
+
+    def forward(self, x_BTC: Tensor, capture: Capture | None, name: str) -> Tensor:
+        hidden = self.hidden(self.up(x_BTC), self.activation)
+        if capture is not None:
+            capture[f"{name}.mlp.hidden"] = hidden
+        return self.down(hidden)
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norm_attn = _norm(config)
+        self.attn = Attention(config)
+        self.norm_mlp = _norm(config)
+        self.mlp = Mlp(config)
+
+    def forward(
+        self, x_BTC: Tensor, angles: Tensor | None, capture: Capture | None, name: str
+    ) -> Tensor:
+        attn = self.attn(self.norm_attn(x_BTC), angles)
+        x_BTC = x_BTC + attn
+        mlp = self.mlp(self.norm_mlp(x_BTC), capture, name)
+        x_BTC = x_BTC + mlp
+        if capture is not None:
+            capture[f"{name}.attn.out"], capture[f"{name}.mlp.out"] = attn, mlp
+            capture[f"{name}.resid_post"] = x_BTC
+        return x_BTC
+
+
+class Transformer(nn.Module):
+    """Tokens [B, T] to logits [B, T, V]; T may be anything up to n_ctx."""
+
+    angles: Tensor | None
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        d = config.d_model
+        self.embed = nn.Embedding(config.d_vocab, d)
+        absolute = config.positions == "absolute"
+        self.embed_positions = nn.Embedding(config.n_ctx, d) if absolute else None
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.norm = _norm(config)
+        self.unembed = None if config.tied else nn.Linear(d, config.d_vocab, bias=False)
+        self.register_buffer("angles", self._angles(), persistent=False)
+
+    def _angles(self) -> Tensor | None:
+        config = self.config
+        if config.positions != "rotary":
+            return None
+        angles = rotary_angles(config.n_ctx, config.d_head, config.d_rotary, config.rotary_base)
+        return angles.repeat(1, config.n_heads + (config.n_kv_heads or 0))
+
+    def forward(self, tokens_BT: Tensor, capture: Capture | None = None) -> Tensor:
+        """Logits [B, T, V]; if `capture` is a dict, the activations are put into it by name."""
+        n = tokens_BT.shape[1]
+        x_BTC = self.embed(tokens_BT)
+        if self.embed_positions is not None:
+            x_BTC = x_BTC + self.embed_positions.weight[:n]
+        if capture is not None:
+            capture["embed"] = x_BTC
+        angles = None if self.angles is None else self.angles[:n]
+        for i, block in enumerate(self.blocks):
+            x_BTC = block(x_BTC, angles, capture, f"blocks.{i}")
+        x_BTC = self.norm(x_BTC)
+        if capture is not None:
+            capture["final_norm"] = x_BTC
+        head = self.embed.weight if self.unembed is None else self.unembed.weight
+        return F.linear(x_BTC, head)
+
+
+def init_weights(model: Transformer, seed: int) -> None:
+    """GPT-2's initial weights, in place: normal with standard deviation 0.02, biases 0, norms 1.
+
+    Projections into the residual stream are smaller by sqrt(2 n_layers), so that the stream keeps
+    its scale. Each tensor has its own generator, named by the tensor: a switch that adds one
+    leaves the others as they are.
+    """
+    small = INIT_STD / math.sqrt(2 * model.config.n_layers)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif parameter.dim() == 1:
+                parameter.fill_(1.0)
+            else:
+                std = small if name.endswith(("attn.out.weight", "mlp.down.weight")) else INIT_STD
+                draw = torch.empty(parameter.shape)
+                draw.normal_(0.0, std, generator=torch_generator(seed, "init", name))
+                parameter.copy_(draw)
+
+
+def loss_nats_BT(model: nn.Module, tokens: Tensor) -> Tensor:
+    """Next-token losses in nats, [B, T], of windows `tokens` [B, T + 1]."""
+    logits_BTV = model(tokens[:, :-1])
+    losses = F.cross_entropy(
+        logits_BTV.flatten(0, 1).float(), tokens[:, 1:].flatten(), reduction="none"
+    )
+    return losses.view(tokens.shape[0], -1)

@@ -1,0 +1,161 @@
+"""The training loop: one for every kind of training, on any number of processes."""
+
+import contextlib
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from physlm.config import require
+from physlm.train import checkpoints
+from physlm.train.config import TrainConfig
+from physlm.train.metrics import Losses, Reporter
+from physlm.train.optimiser import learning_rate, make_optimiser
+
+Loss = Callable[[nn.Module, Tensor], Tensor]
+
+
+class Batches(Protocol):
+    """A source of batches that is a function of its state, such as physlm.data.stream.Stream."""
+
+    batch_size: int
+    n_ctx: int
+
+    def start(self) -> dict[str, Any]: ...
+    def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]: ...
+    def exposures(self, state: dict[str, Any]) -> float: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run did; loss_nats is the mean of the last steps."""
+
+    steps: int
+    tokens: int
+    exposures: float
+    loss_nats: float
+    is_main: bool
+
+
+def train(
+    model: nn.Module,
+    loss: Loss,
+    batches: Batches,
+    n_steps: int,
+    config: TrainConfig,
+    identity: dict[str, Any],
+    scratch: Path,
+) -> Outcome:
+    """Train `model` in place for `n_steps` updates, resuming from `scratch` if it was cut.
+
+    `loss` maps model and batch [rows, n_ctx + 1] to the losses in nats, of which the mean counts.
+    Batches are global: each process takes its share of the rows. ConfigError if they do not divide,
+    ValueError for a checkpoint of another run, FloatingPointError for a loss or weight that is not
+    finite (the last good checkpoint stays).
+    """
+    schedule, optim = config.schedule, config.optimiser
+    require(
+        schedule.warmup_steps < n_steps or schedule.warmup_steps == 0,
+        "schedule.warmup_steps",
+        schedule.warmup_steps,
+        f"less than the {n_steps} steps of the run",
+    )
+    keep_freed_memory()
+    precision = "no" if config.precision == "fp32" else config.precision
+    accelerator = Accelerator(mixed_precision=precision)
+    rows, micro = share(batches.batch_size, accelerator, config.micro_batch_size)
+    model.to(accelerator.device).train()
+    bare, optimiser = model, make_optimiser(model, optim)
+    stepper: Any = optimiser
+    if accelerator.num_processes > 1 or precision != "no":
+        # On one process in fp32 this would return both as they are, after a second of imports.
+        model, stepper = accelerator.prepare(model, optimiser)
+    path = scratch / "checkpoint.safetensors"
+    done = checkpoints.load(path, bare, optimiser, identity)
+    state, first = (done.stream, done.step) if done else (batches.start(), 0)
+    if done and accelerator.scaler:
+        accelerator.scaler.load_state_dict(done.scaler)
+    losses = Losses(done.losses if done else [])
+    silent = not accelerator.is_main_process
+    tokens = batches.batch_size * batches.n_ctx
+    report = Reporter(scratch / "metrics.jsonl", first, n_steps, config.log_every_s, silent)
+    saved, lr = time.monotonic(), 0.0
+    for step in range(first, n_steps):
+        lr = learning_rate(step, n_steps, optim.lr_peak, schedule)
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        batch, state = batches.take(state)
+        local = torch.from_numpy(batch[rows]).to(accelerator.device, non_blocking=True)
+        value = gradients(accelerator, model, loss, local, micro)
+        if optim.clip_norm is not None:
+            accelerator.clip_grad_norm_(bare.parameters(), optim.clip_norm)
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
+        losses.add(value, step, lr)
+        if report.due():
+            losses.settle()
+            exposures = batches.exposures(state)
+            report.write(step + 1, tokens, losses.mean_since(), lr=lr, exposures=exposures)
+        if not silent and time.monotonic() - saved >= config.checkpoint_every_s:
+            losses.settle()
+            scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
+            progress = checkpoints.Progress(step + 1, state, list(losses.last), scaler)
+            checkpoints.save(path, bare, optimiser, progress, identity)
+            saved = time.monotonic()
+    losses.settle()
+    checkpoints.check_finite(bare, n_steps)
+    exposures = batches.exposures(state)
+    report.write(n_steps, tokens, losses.mean_since(), lr=lr, exposures=exposures)
+    report.close()
+    return Outcome(n_steps, n_steps * tokens, exposures, losses.final(), not silent)
+
+
+def gradients(
+    accelerator: Accelerator, model: nn.Module, loss: Loss, batch: Tensor, micro: int
+) -> Tensor:
+    """Gradients of the mean loss over all processes, in pieces of `micro` rows; the mean loss."""
+    n_pieces = len(batch) // micro
+    if n_pieces == 1:
+        mean = loss(model, batch).mean()
+        accelerator.backward(mean)
+        total = mean.detach()
+    else:
+        total = torch.zeros((), device=batch.device)
+        for i, piece in enumerate(batch.split(micro)):
+            last = i == n_pieces - 1
+            with contextlib.nullcontext() if last else accelerator.no_sync(model):
+                mean = loss(model, piece).mean() / n_pieces
+                accelerator.backward(mean)
+            total += mean.detach()
+    if accelerator.num_processes > 1:
+        return accelerator.reduce(total, "mean")  # type: ignore[return-value]
+    return total
+
+
+def share(batch_size: int, accelerator: Accelerator, micro: int | None) -> tuple[slice, int]:
+    """The rows of a global batch that this process takes, and how many of them at once."""
+    n = accelerator.num_processes
+    require(batch_size % n == 0, "batch_size", batch_size, f"a multiple of the {n} processes")
+    rows = batch_size // n
+    pieces = micro or rows
+    require(rows % pieces == 0, "micro_batch_size", micro, f"a divisor of the {rows} rows")
+    return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows), pieces
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed: returning it costs page faults at every step.
+
+    Other C libraries do not have the call and are left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_threshold = -1, -3
+        mallopt(trim_threshold, 1 << 30)
+        mallopt(mmap_threshold, 32 << 20)
