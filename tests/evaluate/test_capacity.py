@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,12 @@ from physlm.data.corpus import Corpus, DataConfig
 from physlm.data.world import FIELD, NAME, Entries
 from physlm.evaluate import bits
 from physlm.evaluate.capacity import MeasureConfig, Predict, score, summary, windows
+from physlm.files import read_json, write_json
+from physlm.model.config import ModelSettings
+from physlm.model.storage import save_model
+from physlm.model.transformer import Transformer, init_weights, loss_nats_BT
+from physlm.steps import measure as step
+from physlm.steps.job import main
 
 CHUNKS = {
     "n_attributes": 3,
@@ -180,3 +187,52 @@ def test_everyone_is_scored_exactly_once(tmp_path: Path) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ConfigError, match="batch_size=0: must be at least 1"):
         build(MeasureConfig, {"batch_size": 0})
+
+
+def save_untrained(folder: Path, corpus: Corpus, n_ctx: int) -> Transformer:
+    config = ModelSettings(n_layers=1, d_model=8, n_heads=2)
+    model = Transformer(config.resolve(corpus.manifest["d_vocab"], n_ctx))
+    init_weights(model, 0)
+    facts = {"corpus_digest": corpus.digest, "steps": 7, "exposures": 1.5, "tokens": 10}
+    save_model(folder, model, **facts)
+    return model
+
+
+def run_step(folder: Path, model: Path, corpus: Path) -> int:
+    inputs = {"model": str(model), "corpus": str(corpus)}
+    spec = {"name": "m", "config": {"batch_size": 3}, "inputs": inputs, "folder": str(folder)}
+    write_json(folder / "spec.json", spec)
+    return main(step.run, [str(folder / "spec.json")])
+
+
+def test_the_step_measures_the_model_itself(tmp_path: Path) -> None:
+    corpus = make(tmp_path / "corpus", n_people=10, **CHUNKS)
+    model = save_untrained(tmp_path / "model", corpus, n_ctx=18)  # one entry per window
+    assert run_step(tmp_path, tmp_path / "model", tmp_path / "corpus") == 0
+    result = read_json(tmp_path / "measure.json")
+    entries = corpus.evaluation
+    tokens = torch.from_numpy(entries.tokens.reshape(10, -1).astype(np.int64))
+    losses = loss_nats_BT(model, tokens).detach().numpy()
+    kinds = entries.kinds.reshape(10, -1)[:, 1:]
+    assert result["loss_name_nats"] == pytest.approx(losses[kinds == NAME].sum() / 10, rel=1e-5)
+    assert result["loss_value_nats"] == pytest.approx(losses[kinds >= FIELD].sum() / 10, rel=1e-5)
+    by_field = {f"id_{a + 1}": losses[kinds == FIELD + a].sum() / 10 for a in range(3)}
+    assert result["loss_by_field_nats"] == pytest.approx(by_field, rel=1e-5)
+    learned = ("name_bits_learned", "value_bits_learned", "dictionary_bits_learned")
+    assert result["learned_bits"] == pytest.approx(sum(result[key] for key in learned))
+    assert result["bits_per_param"] == pytest.approx(result["learned_bits"] / result["n_params"])
+    assert result["bits_per_param"] <= result["max_bits_per_param"]
+    assert result["learned_bits"] < 0.2 * result["max_learned_bits"]
+    assert result["n_params"] == sum(p.numel() for p in model.parameters())
+    expected = {"world": "biod", "arch": "gpt2_rot", "n_layers": 1, "d_model": 8, "n_people": 10}
+    expected |= {"steps": 7, "exposures": 1.5, "n_entries_scored": 10}
+    assert {key: result[key] for key in expected} == expected
+
+
+def test_a_model_of_another_corpus_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_untrained(tmp_path / "model", make(tmp_path / "one", n_people=5), n_ctx=80)
+    make(tmp_path / "two", n_people=6)
+    assert run_step(tmp_path, tmp_path / "model", tmp_path / "two") == 2
+    assert "was trained on the corpus" in capsys.readouterr().err

@@ -8,7 +8,7 @@ person is counted: the name, then each value (Allen-Zhu and Li, Part 3.3, Defini
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from physlm.config import require
 from physlm.data.corpus import Corpus
 from physlm.data.world import FIELD, NAME, Entries
 from physlm.evaluate.bits import learned_bits, max_learned_bits, total_bits
+
+if TYPE_CHECKING:
+    from physlm.model.transformer import Transformer
 
 # tokens [n_windows, n_ctx] int64 -> losses in nats and hits of the argmax [n_windows, n_ctx - 1]:
 # of token t + 1 given the tokens up to t.
@@ -62,7 +65,9 @@ def windows(offsets: np.ndarray, n_ctx: int) -> Iterator[tuple[int, int]]:
     """
     longest = int(np.diff(offsets).max(initial=0))
     if longest > n_ctx:
-        raise ValueError(f"an entry has {longest} tokens, more than n_ctx={n_ctx}: cannot be scored")
+        raise ValueError(
+            f"an entry has {longest} tokens, more than n_ctx={n_ctx}: cannot be scored"
+        )
     first, n_entries = 0, len(offsets) - 1
     while first < n_entries:
         last = int(offsets.searchsorted(offsets[first] + n_ctx, side="right")) - 1
@@ -109,7 +114,7 @@ def score(corpus: Corpus, predict: Predict, n_ctx: int, batch_size: int) -> Loss
 def _predict_flat(
     entries: Entries, spans: list[tuple[int, int]], predict: Predict, n_ctx: int, eos: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Losses and hits of all tokens of the windows `spans`, end to end (0 and True for the first)."""
+    """Losses and hits of all tokens of the windows, end to end (0 and True for each first one)."""
     ends = [(int(entries.offsets[first]), int(entries.offsets[last])) for first, last in spans]
     batch = np.full((len(spans), n_ctx), eos, np.int64)
     for row, (low, high) in zip(batch, ends, strict=True):
@@ -162,3 +167,50 @@ def summary(corpus: Corpus, losses: Losses, n_params: int) -> dict[str, Any]:
     }
 
 
+def measure(model_folder: Path, corpus: Corpus, config: MeasureConfig) -> dict[str, Any]:
+    """Everything measure.json says about the model in `model_folder`, trained on `corpus`.
+
+    ValueError if the model was trained on another corpus.
+    """
+    import torch
+
+    from physlm.model.storage import load_model
+
+    torch.set_num_threads(config.threads)
+    model, info = load_model(model_folder, "cuda" if torch.cuda.is_available() else "cpu")
+    if info["corpus_digest"] != corpus.digest:
+        raise ValueError(
+            f"{model_folder}: was trained on the corpus {info['corpus_digest'][:12]}, "
+            f"but {corpus.folder} is {corpus.digest[:12]}"
+        )
+    losses = score(corpus, predictor(model), model.config.n_ctx, config.batch_size)
+    return {
+        "world": corpus.manifest["world"],
+        "arch": info["arch"],
+        "n_layers": model.config.n_layers,
+        "d_model": model.config.d_model,
+        "n_params": info["n_params"],
+        "n_people": corpus.n_people,
+        "steps": info["steps"],
+        "exposures": info["exposures"],
+        **summary(corpus, losses, info["n_params"]),
+    }
+
+
+def predictor(model: "Transformer") -> Predict:
+    """The model as `score` asks it: losses in float32, computed where the weights are."""
+    import torch
+    import torch.nn.functional as F
+
+    device = next(model.parameters()).device
+
+    def predict(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batch = torch.from_numpy(tokens).to(device)
+        with torch.inference_mode():
+            logits_BTV = model(batch[:, :-1]).float()
+        targets_BT = batch[:, 1:]
+        losses = F.cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten(), reduction="none")
+        hits = logits_BTV.argmax(-1) == targets_BT
+        return losses.view_as(targets_BT).cpu().numpy(), hits.cpu().numpy()
+
+    return predict
