@@ -156,16 +156,16 @@ def load(folder: str | os.PathLike[str]) -> Corpus:
     """Open a corpus and check it; a file that is not what the manifest says is a ValueError."""
     source = Path(folder)
     manifest = read_json(source / "manifest.json")
+    if manifest.get("digest") != _manifest_digest(manifest):
+        raise ValueError(f"{source / 'manifest.json'}: content differs from its digest")
     vocabulary = read_json(source / "vocabulary.json")
     arrays = {name: _open(source / f"{name}.npy") for name in ARRAYS}
-    digests = manifest.get("digests", {})
+    digests = manifest["digests"]
     for name, array in arrays.items():
-        if digests.get(name) != _array_digest(array):
+        if digests[name] != _array_digest(array):
             raise ValueError(f"{source / name}.npy: content differs from its digest")
-    if digests.get("vocabulary") != _json_digest(vocabulary):
+    if digests["vocabulary"] != _json_digest(vocabulary):
         raise ValueError(f"{source / 'vocabulary.json'}: content differs from its digest")
-    if manifest["digest"] != _manifest_digest(manifest):
-        raise ValueError(f"{source / 'manifest.json'}: content differs from its digest")
     world_module = module(manifest["world"])
     config = make_config(world_module.Config, manifest["config"], str(source / "manifest.json"))
     return Corpus(
