@@ -1,10 +1,110 @@
-"""The command `physlm`: plan, audit, status, commit, prune, bits."""
+"""The command `physlm`: look at the pipeline and its results."""
 
+import argparse
+import os
 import sys
+from collections.abc import Callable
+
+from physlm.config import ConfigError
+
+Handler = Callable[[argparse.Namespace], int]
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb; returns the exit status (2 for a user's error, named in one line)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        args = _parser(arguments).parse_args(arguments)
+        status = args.handler(args)
+        sys.stdout.flush()
+        return status
+    except (ConfigError, ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader went away (`physlm audit ... | head`): nothing more to say, also at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="physlm", description=__doc__)
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for name, (handler, text, targets) in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        if targets:
+            verb.add_argument("target", nargs=targets, help="files in figures/ or results/")
+        if name != "report":
+            verb.add_argument("--tier", help="tier to look at (default: that of params.yaml)")
+        verb.set_defaults(handler=handler)
+    if "bits" in arguments[:1]:
+        from physlm.evaluate.bits_cli import add_bits_parser
+
+        add_bits_parser(verbs)
+    else:
+        verbs.add_parser("bits", help="count the bits of a world of people")
+    return parser
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from physlm.provenance.audit import audit
+
+    return audit(args.target, args.tier)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from physlm.provenance import plan
+    from physlm.provenance.verdicts import State
+
+    plan.show(State(args.tier), args.target)
     return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    from physlm.provenance import status
+    from physlm.provenance.verdicts import State
+
+    status.show(State(args.tier))
+    return 0
+
+
+def _commit(args: argparse.Namespace) -> int:
+    from physlm.provenance.commit import commit
+    from physlm.provenance.verdicts import State
+
+    commit(State(args.tier))
+    return 0
+
+
+def _prune(args: argparse.Namespace) -> int:
+    from physlm.provenance.commit import prune
+    from physlm.provenance.verdicts import State
+
+    prune(State(args.tier))
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from physlm import report
+    from physlm.provenance.params import load
+
+    for path in report.write(Path(), load()[1]):
+        print(path)
+    return 0
+
+
+VERBS: dict[str, tuple[Handler, str, str | None]] = {
+    "plan": (_plan, "say what the next run would do, job by job, and why", "*"),
+    "audit": (_audit, "walk from a result back to data, settings, code and machine", "+"),
+    "status": (_status, "count the valid jobs of every family and step", None),
+    "commit": (_commit, "record whole stages in dvc.lock (Snakemake does it at its end)", None),
+    "prune": (_prune, "take away runs that left the grid (the DVC cache keeps them)", None),
+    "report": (_report, "rebuild the pages that show the claims", None),
+}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ other files a module reads (word lists, published values) in the module itself, 
 """
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -25,15 +26,16 @@ OURS = "physlm"
 class Closure:
     """Closures of modules of our package, with parsed files remembered on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: bool = False) -> None:
+        """`fresh`: parse every file anew."""
         self._closures: dict[tuple[str, ...], dict[str, str]] = {}
         self._parsed: dict[str, dict[str, Any]] = {}
         self._changed = False
-        try:
+        self._stored: dict[str, dict[str, Any]] = {}
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             stored = read_json(STORE)
-            self._stored = stored["modules"] if stored["format"] == FORMAT else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            self._stored = {}
+            if stored["format"] == FORMAT and not fresh:
+                self._stored = stored["modules"]
 
     def of(self, modules: Iterable[str]) -> dict[str, str]:
         """{module: digest} of everything `modules` import; resources go by their path."""

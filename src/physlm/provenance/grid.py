@@ -233,7 +233,11 @@ def _points(family: str, section: Mapping[str, Any]) -> list[Point]:
         check_mapping(block, f"{family}.grid")
         axes = [v if isinstance(v, list) else [v] for v in block.values()]
         for values in itertools.product(*axes):
-            points.append({**defaults, **dict(zip(block, values, strict=True))})
+            point = dict(defaults)
+            for name, value in zip(block, values, strict=True):
+                # A mapping sets several variables together, e.g. a width and its learning rate.
+                point |= value if isinstance(value, dict) else {name: value}
+            points.append(point)
     return points
 
 

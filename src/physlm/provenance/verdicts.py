@@ -34,16 +34,20 @@ class Verdict:
 class State:
     """The jobs of a tier, their specs, locks and verdicts, as of now.
 
-    trust: absent files count as their lock says even if they cannot be had (`--config from=tables`).
+    trust: absent files count as their lock says even if they cannot be had (`from=tables`).
+    fresh: believe nothing that was remembered of files and modules.
     """
 
     def __init__(
-        self, tier: str | None = None, trust: bool = False, digests: Digests | None = None
+        self,
+        tier: str | None = None,
+        trust: bool = False,
+        fresh: bool = False,
     ) -> None:
         self.grid = Grid(tier)
         self.trust = trust
-        self.digests = digests or Digests()
-        self.closure = Closure()
+        self.digests = Digests(fresh)
+        self.closure = Closure(fresh)
         self.specs = {name: self._spec(job) for name, job in self.grid.jobs.items()}
         self.locks: dict[str, dict[str, Any] | None] = {}
         self.damaged: dict[str, str] = {}

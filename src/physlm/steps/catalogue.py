@@ -61,9 +61,17 @@ def _figure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     return [f"physlm.figures.{config.get('figure')}"]
 
 
-CORPUS = tuple(
-    "manifest.json profiles.npy vocabulary.json train_tokens.npy train_offsets.npy "
-    "train_person.npy eval_tokens.npy eval_offsets.npy eval_person.npy eval_kinds.npy".split()
+CORPUS = (
+    "manifest.json",
+    "profiles.npy",
+    "vocabulary.json",
+    "train_tokens.npy",
+    "train_offsets.npy",
+    "train_person.npy",
+    "eval_tokens.npy",
+    "eval_offsets.npy",
+    "eval_person.npy",
+    "eval_kinds.npy",
 )
 
 STEPS: dict[str, Step] = {

@@ -1,0 +1,108 @@
+"""Tell DVC what is whole, and take away what left the grid."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from physlm.provenance import cache, locks
+from physlm.provenance.verdicts import State, published
+
+
+def commit(state: State) -> None:
+    """`dvc commit` every stage that changed and is whole, and say why the others are left alone.
+
+    Whole: all its jobs and all jobs it depends on are valid, its own files and those it reads are
+    here. Another tier than that of params.yaml is only pruned, for dvc.lock does not know it.
+    """
+    prune(state)
+    if state.grid.tier != state.grid.default_tier:
+        return
+    import networkx as nx
+    from dvc.repo import Repo
+
+    # DVC announces each write of dvc.lock; our own line says it once.
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    invalid, absent = _flaws(state)
+    repo = Repo(_wait_for_lock=True)
+    try:
+        graph = repo.index.graph
+        left = {}
+        for stage in graph:
+            below = nx.descendants(graph, stage)
+            bad = [invalid[s.name] for s in [stage, *below] if s.name in invalid]
+            bad += [absent[s.name] for s in [stage, *graph.successors(stage)] if s.name in absent]
+            if bad:
+                left[stage.name] = bad[0]
+        todo = [name for name in repo.status() if name not in left]
+        for name in todo:
+            repo.commit(target=name, force=True)
+    finally:
+        repo.close()
+    if todo:
+        print("dvc commit:", ", ".join(todo))
+    for name, reason in left.items():
+        print(f"not committed to DVC: {name} ({reason})")
+
+
+def prune(state: State) -> None:
+    """Remove runs that left the grid, with their locks; their files stay in the DVC cache."""
+    current = {job.lock for job in state.grid.jobs.values()}
+    wanted = set(state.grid.makers)
+    for path in sorted(Path(f"results/{state.grid.tier}/locks").glob("*/*/*.json")):
+        if str(path) in current:
+            continue
+        try:
+            lock = locks.read(str(path))
+        except locks.DamagedLock:
+            continue
+        if lock is None or not _kept(state, lock["outputs"], wanted):
+            continue
+        cache.remember(lock)
+        for file in lock["outputs"]:
+            if file not in wanted:
+                Path(file).unlink(missing_ok=True)
+                _remove_empty(Path(file).parent)
+        path.unlink()
+        _remove_empty(path.parent)
+
+
+def _kept(state: State, outputs: dict[str, str], wanted: set[str]) -> bool:
+    """Whether what is here of these files is in the cache, or could be put there."""
+    for file, md5 in outputs.items():
+        now = state.digests.md5(file)
+        if file in wanted or now is None:
+            continue
+        if now != md5:
+            return False
+        cache.add(file, md5)
+    return True
+
+
+def _remove_empty(folder: Path) -> None:
+    for place in (folder, folder.parent):
+        if place.is_dir() and not any(p.name != ".snakemake_timestamp" for p in place.iterdir()):
+            shutil.rmtree(place)
+
+
+def _flaws(state: State) -> tuple[dict[str, str], dict[str, str]]:
+    """Stage name -> first reason that it is invalid; stage name -> first file not here."""
+    invalid: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    for name, job in state.grid.jobs.items():
+        stage = stage_name(job.family, job.step)
+        if not state.verdicts[name]:
+            invalid.setdefault(stage, f"{job.label}: {state.verdicts[name].reason}")
+        for path in job.paths:
+            if not os.path.exists(path):
+                absent.setdefault(stage, f"{path} is not here")
+    for path, source in published(state.grid).items():
+        job = state.grid.makers[source]
+        if path.count("/") == 1 and not os.path.exists(path):
+            absent.setdefault(stage_name(job.family, job.step), f"{path} is not here")
+    return invalid, absent
+
+
+def stage_name(family: str, step: str) -> str:
+    """The name of a step of a family in dvc.yaml."""
+    return step if family == step else f"{step}@{family}"

@@ -1,0 +1,109 @@
+"""What the next run will do, job by job: restore, fetch or run, and why."""
+
+import os
+from dataclasses import dataclass
+
+from physlm.config import ConfigError
+from physlm.provenance import cache, locks
+from physlm.provenance.verdicts import State, published
+
+RESTORE, FETCH, RUN = "restore", "fetch", "run"
+
+
+@dataclass(frozen=True)
+class Action:
+    """What will be done with one job. `fetch` becomes a run if the remote lacks the files."""
+
+    name: str
+    label: str
+    what: str
+    why: str
+
+
+def plan(state: State, targets: list[str] | None = None) -> list[Action]:
+    """The jobs that a run for `targets` (files; none: everything) will touch, upstream first."""
+    wanted = _ancestors(state, _makers(state, targets or []))
+    touched = _touched(state, wanted, bool(targets))
+    made: dict[str, str | None] = {}
+    actions = []
+    for name in state.grid.jobs:
+        if name not in touched:
+            continue
+        job, lock = state.grid.jobs[name], state.locks[name]
+        inputs = {
+            role: {
+                path: made.get(path, state.expected(path)) or _here(state, path) for path in paths
+            }
+            for role, paths in job.files.items()
+        }
+        outputs = None
+        if all(md5 for group in inputs.values() for md5 in group.values()):
+            key = locks.key(state.specs[name], inputs)  # type: ignore[arg-type]
+            known = cache.entries(key, job.outputs)
+            outputs = known[0][0] if known else None
+        if outputs is None:
+            what = RUN
+        elif cache.holds(outputs.values()):
+            what = RESTORE
+        else:
+            what = FETCH if cache.has_remote() else RUN
+        for path, file in zip(job.paths, job.outputs, strict=True):
+            made[path] = outputs[file] if outputs else None
+        why = state.verdicts[name].reason or "its files are not here"
+        actions.append(Action(name, job.label, what, why if lock else "never run"))
+    return actions
+
+
+def show(state: State, targets: list[str] | None = None) -> None:
+    """Print the plan and its totals."""
+    actions = plan(state, targets)
+    for action in actions:
+        print(f"{action.what:8}{action.label}: {action.why}")
+    tally = {what: sum(a.what == what for a in actions) for what in (RESTORE, FETCH, RUN)}
+    rest = len(_ancestors(state, _makers(state, targets or []))) - len(actions)
+    counts = ", ".join(f"{count} to {what}" for what, count in tally.items())
+    print(f"tier {state.grid.tier}: {rest} up to date, {counts}")
+
+
+def _here(state: State, path: str) -> str | None:
+    return None if path in state.grid.makers else state.digests.md5(path)
+
+
+def _makers(state: State, targets: list[str]) -> list[str]:
+    if not targets:
+        return list(state.grid.jobs)
+    copies = published(state.grid)
+    names = []
+    for target in targets:
+        job = state.grid.makers.get(copies.get(target, target))
+        if job is None:
+            raise ConfigError(f"{target}: no job of tier {state.grid.tier} makes this file")
+        names.append(job.name)
+    return names
+
+
+def _ancestors(state: State, names: list[str]) -> set[str]:
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += state.grid.jobs[name].upstream
+    return found
+
+
+def _touched(state: State, wanted: set[str], asked: bool) -> set[str]:
+    """Jobs that must run, and jobs whose absent files such a job reads."""
+    needed: dict[str, set[str]] = {}
+    touched: set[str] = set()
+    for name, job in reversed(state.grid.jobs.items()):
+        if name not in wanted:
+            continue
+        absent = [path for path in job.paths if not os.path.exists(path)]
+        target = state.grid.steps[job.step].git and not asked
+        if not state.verdicts[name] or (absent and (name in needed or target)):
+            touched.add(name)
+            for upstream in job.upstream:
+                needed.setdefault(upstream, set()).add(name)
+    return touched
