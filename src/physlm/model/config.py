@@ -91,7 +91,8 @@ class ModelSettings:
 
     A switch left out takes the value of the preset `arch`, so that every instance is complete.
     rotary_fraction is the share of each head's dims that are rotated, from the first; n_kv_heads
-    is the number of heads that keys and values have (groups of queries share one).
+    is the number of heads that keys and values have (groups of queries share one); init_std is the
+    standard deviation of the initial weights (GPT-2's 0.02; the papers do not state theirs).
     """
 
     n_layers: int
@@ -109,6 +110,7 @@ class ModelSettings:
     n_kv_heads: int | None = None
     biases: bool | None = None
     tied: bool | None = None
+    init_std: float = 0.02
 
     def __post_init__(self) -> None:
         require(self.arch in PRESETS, "arch", self.arch, f"one of {', '.join(sorted(PRESETS))}")
@@ -144,6 +146,7 @@ class ModelSettings:
             self.n_kv_heads,
             f"a divisor of n_heads={self.n_heads}",
         )
+        require(self.init_std > 0, "init_std", self.init_std, "above 0")
         require((self.norm_eps or 0) > 0, "norm_eps", self.norm_eps, "above 0")
         require(self.rotary_base > 1, "rotary_base", self.rotary_base, "above 1")
         if self.positions != "rotary":

@@ -17,9 +17,6 @@ from physlm.random import torch_generator
 
 Capture = dict[str, Tensor]
 
-# GPT-2's standard deviation of the initial weights.
-INIT_STD = 0.02
-
 
 def _norm(config: ModelConfig) -> nn.Module:
     eps = config.norm_eps or 0.0
@@ -138,13 +135,14 @@ class Transformer(nn.Module):
 
 
 def init_weights(model: Transformer, seed: int) -> None:
-    """GPT-2's initial weights, in place: normal with standard deviation 0.02, biases 0, norms 1.
+    """GPT-2's initial weights, in place: normal with deviation init_std, biases 0, norms 1.
 
     Projections into the residual stream are smaller by sqrt(2 n_layers), so that the stream keeps
     its scale. Each tensor has its own generator, named by the tensor: a switch that adds one
     leaves the others as they are.
     """
-    small = INIT_STD / math.sqrt(2 * model.config.n_layers)
+    init_std = model.config.init_std
+    small = init_std / math.sqrt(2 * model.config.n_layers)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
@@ -152,7 +150,7 @@ def init_weights(model: Transformer, seed: int) -> None:
             elif parameter.dim() == 1:
                 parameter.fill_(1.0)
             else:
-                std = small if name.endswith(("attn.out.weight", "mlp.down.weight")) else INIT_STD
+                std = small if name.endswith(("attn.out.weight", "mlp.down.weight")) else init_std
                 draw = torch.empty(parameter.shape)
                 draw.normal_(0.0, std, generator=torch_generator(seed, "init", name))
                 parameter.copy_(draw)

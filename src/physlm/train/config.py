@@ -84,7 +84,10 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig(TrainConfig):
-    """The `pretrain` step: a new model, trained until each person was seen `exposures` times."""
+    """The `pretrain` step: a new model, trained until each person was seen `exposures` times.
+
+    Zero exposures leave the model as it was drawn, the control of every measure.
+    """
 
     seed: int
     model: ModelSettings
@@ -94,4 +97,4 @@ class PretrainConfig(TrainConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.seed >= 0, "seed", self.seed, "0 or more")
-        require(self.exposures > 0, "exposures", self.exposures, "above 0")
+        require(self.exposures >= 0, "exposures", self.exposures, "0 or more")

@@ -35,12 +35,12 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run did; loss_nats is the mean of the last steps."""
+    """What a finished run did; loss_nats is the mean of the last steps (None without steps)."""
 
     steps: int
     tokens: int
     exposures: float
-    loss_nats: float
+    loss_nats: float | None
     is_main: bool
 
 
@@ -62,7 +62,7 @@ def train(
     """
     schedule, optim = config.schedule, config.optimiser
     require(
-        schedule.warmup_steps < n_steps or schedule.warmup_steps == 0,
+        schedule.warmup_steps < n_steps or 0 in (schedule.warmup_steps, n_steps),
         "schedule.warmup_steps",
         schedule.warmup_steps,
         f"less than the {n_steps} steps of the run",
@@ -112,7 +112,8 @@ def train(
     losses.settle()
     checkpoints.check_finite(bare, n_steps)
     exposures = batches.exposures(state)
-    report.write(n_steps, tokens, losses.mean_since(), lr=lr, exposures=exposures)
+    if n_steps > first:
+        report.write(n_steps, tokens, losses.mean_since(), lr=lr, exposures=exposures)
     report.close()
     return Outcome(n_steps, n_steps * tokens, exposures, losses.final(), not silent)
 

@@ -55,9 +55,9 @@ class Losses:
         self.total, self.n = 0.0, 0
         return mean
 
-    def final(self) -> float:
-        """Mean of the last N_FINAL steps, in nats."""
-        return sum(self.last) / len(self.last)
+    def final(self) -> float | None:
+        """Mean of the last N_FINAL steps, in nats; None if there was no step."""
+        return sum(self.last) / len(self.last) if self.last else None
 
 
 class Reporter:
