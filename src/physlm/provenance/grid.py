@@ -231,10 +231,11 @@ def _points(family: str, section: Mapping[str, Any]) -> list[Point]:
         raise ConfigError(f"{FILE}: {family}.grid: must be a list of blocks, not {blocks!r}")
     for block in blocks:
         check_mapping(block, f"{family}.grid")
-        axes = [v if isinstance(v, list) else [v] for v in block.values()]
+        variables = {**defaults, **block}
+        axes = [v if isinstance(v, list) else [v] for v in variables.values()]
         for values in itertools.product(*axes):
-            point = dict(defaults)
-            for name, value in zip(block, values, strict=True):
+            point: Point = {}
+            for name, value in zip(variables, values, strict=True):
                 # A mapping sets several variables together, e.g. a width and its learning rate.
                 point |= value if isinstance(value, dict) else {name: value}
             points.append(point)
