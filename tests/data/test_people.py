@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physlm.config import ConfigError
-from physlm.data import people
-from physlm.data.people import COLUMNS, Pools, draw_profiles, read_lines, values
+from physlm.data.people import COLUMNS, Pools, draw_profiles, values
 
 SIZES = {
     "first_name": 400,
@@ -57,19 +56,6 @@ def test_cities_have_a_state():
     for city in (*texts["birth_city"], *texts["employer_city"]):
         assert city[-4:-2] == ", ", city
         assert city[-2:].isupper(), city
-
-
-def test_an_edited_list_is_noticed(monkeypatch):
-    monkeypatch.setitem(people.DIGESTS, "majors.txt", "0" * 32)
-    read_lines.cache_clear()
-    with pytest.raises(ValueError, match=r"resources/majors\.txt: digest"):
-        read_lines("majors.txt")
-
-
-@pytest.mark.parametrize(("key", "value"), [("majors", 101), ("days", 0), ("last_names", 1001)])
-def test_pools_cannot_exceed_the_lists(key, value):
-    with pytest.raises(ConfigError, match=f"{key}={value}: must be between 1 and"):
-        Pools(**{key: value})
 
 
 def test_name_space_and_dates():

@@ -22,6 +22,8 @@ from physlm.data.variants import Variant, parse
 from physlm.data.world import FIELD, NAME, OTHER, Entries
 from physlm.random import generator
 
+RESOURCES = ("resources/templates/*.txt",)
+
 # Sentences in their canonical order (Part 3.1 Example 2.1).
 ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "employer_city")
 SCORED = ("pronoun", *ATTRIBUTES[:-1])

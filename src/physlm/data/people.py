@@ -6,7 +6,6 @@ of the employer follows from the employer. The lists are ours, with the publishe
 """
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
@@ -29,23 +28,8 @@ COLUMNS = (
     *("birth_city", "university", "major", "employer"),
 )
 
-# The lists are data, but results depend on them as on code: whoever edits a list writes its new
-# digest here, and so changes this module, which is part of the key of every job that uses it.
-DIGESTS = {
-    "birth_cities.txt": "c683dc37c0a80aa629760afb149f949f",
-    "employers.txt": "a911b721a13aa5af41087fbf2bada3b2",
-    "first_names.txt": "a815e6e5f4b8047a33b1e8dd3d492c42",
-    "last_names.txt": "eec5c5c2fc4b1c654f4238339ebe5335",
-    "majors.txt": "3ca1a1aa407ff94d324e5302e379b281",
-    "middle_names.txt": "b623a9db903c954fbdc0c217a7e8fcdc",
-    "templates/birth_city.txt": "657df2f231820343ab67e8eebac391e7",
-    "templates/birth_date.txt": "6472f39b122a9e85a375a47a9bf1ded0",
-    "templates/employer.txt": "398d9bc094a9926d152cc2dfa51640af",
-    "templates/employer_city.txt": "1a9dd4e2eb67492f96cc77ff79b9a3ea",
-    "templates/major.txt": "3a808284b59ce5b9e5726530c6d63875",
-    "templates/university.txt": "b5fe48cf4b19c915a1fd221046ccf342",
-    "universities.txt": "fa1ed7c6d2c1a1a3d0f12d98cff9adb6",
-}
+# Files this module reads: results depend on them as on code (physlm.provenance.closure).
+RESOURCES = ("resources/*.txt",)
 
 _BLOCK = 1 << 14
 
@@ -84,20 +68,9 @@ class Pools:
 
 @functools.cache
 def read_lines(name: str) -> tuple[str, ...]:
-    """The lines of a text file in the package's resources; ValueError if it was edited."""
-    data = resources.files("physlm.data").joinpath("resources", name).read_bytes()
-    digest = hashlib.md5(data).hexdigest()
-    if digest != DIGESTS[name]:
-        raise ValueError(
-            f"resources/{name}: digest {digest} is not the one in physlm/data/people.py; if the "
-            "edit is meant, write the new digest there, so that what depends on it is redone"
-        )
-    return tuple(data.decode("ascii").splitlines())
-
-
-def name_lists() -> list[list[str]]:
-    """All first, middle and last names."""
-    return [list(read_lines(f"{part}_names.txt")) for part in ("first", "middle", "last")]
+    """The lines of a text file in the package's resources."""
+    path = resources.files("physlm.data").joinpath("resources", name)
+    return tuple(path.read_text(encoding="ascii").splitlines())
 
 
 def values(pools: Pools) -> Mapping[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""What a world of people offers to the corpus, the stream and the measures, and where to find it."""
+"""What a world of people offers to the corpus, the stream and the measures; where each is."""
 
 import importlib
 from dataclasses import dataclass

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+RESOURCES = ("published/capacity.csv",)
 COLUMNS = [
     "world",
     "arch",
