@@ -1,4 +1,4 @@
-"""What README.md says is there today: paths, commands, the claims table, the pages built from it."""
+"""What README.md says is there today: paths, commands, the claims table, the pages built."""
 
 import re
 import subprocess

@@ -54,7 +54,7 @@ def test_figure_shows_every_panel_law_and_seed() -> None:
     assert len(panels) == 4
     assert [a.get_title(loc="left")[:4] for a in panels[::2]] == ["1,00", "100 "]
     texts = [t.get_text() for a in panels for t in a.texts]
-    assert texts == ["published law: 2 bit/param"] * 2 + ["published law: 1 bit/param"] * 2
+    assert texts == ["published: 2 bit/param"] * 2 + ["published: 1 bit/param"] * 2
     dots = sum(len(c.get_offsets()) for c in panels[0].collections if hasattr(c, "get_offsets"))
     assert dots >= 9
     assert panels[0].get_ylabel() == "Learned bits per parameter"

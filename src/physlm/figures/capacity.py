@@ -3,7 +3,7 @@
 Source: Allen-Zhu and Li, Part 3.3 (arXiv 2404.05405), Figure 1 and Results 1 and 4. A row of panels
 per number of exposures; the left column has the model's size on the axis, the right one the bits of
 data per parameter, on which models of every scale can be compared. Untrained models (zero
-exposures) are the control and are in the table only.
+exposures) are the control.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ COLUMNS = [
 # The published peak of bits per parameter, by exposures (Results 1 and 4).
 LAW = {1000: 2.0, 100: 1.0}
 CONFIGURATION = ["world", "arch", "exposures_nominal", "n_people", "n_layers", "d_model"]
+WORLD_NAMES = {"biod": "bioD", "bios": "bioS"}
 MARKERS: dict[Any, str] = {1: "^", 2: "o", 3: "s", 4: "D"}
 
 
@@ -83,49 +84,64 @@ def draw(frame: pd.DataFrame) -> "Figure":
     import seaborn as sns
 
     trained = frame[frame["exposures_nominal"] > 0]
+    untrained = frame[frame["exposures_nominal"] == 0]
     exposures = sorted(trained["exposures_nominal"].unique(), reverse=True)
     people = sorted(trained["n_people"].unique())
     colours = dict(zip(people, sns.color_palette("colorblind", len(people)), strict=True))
     published = pd.read_csv(PUBLISHED / "capacity.csv")
     figure, axes = plt.subplots(
-        len(exposures), 2, figsize=(8.6, 3.1 * len(exposures) + 0.7), squeeze=False, sharey="row"
+        len(exposures), 2, figsize=(8.6, 3.1 * len(exposures) + 0.6), squeeze=False, sharey="row"
     )
     for row, n in zip(axes, exposures, strict=True):
         runs = trained[trained["exposures_nominal"] == n]
         reference = published[published["exposures_nominal"] == n]
-        _by_size(row[0], runs, colours, LAW.get(n))
-        _by_data(row[1], runs, colours, LAW.get(n), reference)
-        row[0].set_title(f"{n:,} exposures ({_describe(runs)})", loc="left")
-        top = max(1.25 * LAW.get(n, 0), 1.15 * runs["bits_per_param"].max())
-        if not reference.empty:
-            top = max(top, 1.08 * (reference["learned_bits"] / reference["n_params"]).max())
-        row[0].set_ylim(min(0, 1.1 * runs["bits_per_param"].min()), top)
-    _legend(figure, people, colours, sorted(trained["n_layers"].unique()), not published.empty)
-    figure.tight_layout(rect=(0, 0.09, 1, 1))
+        _by_size(row[0], runs, untrained, colours)
+        _by_data(row[1], runs, untrained, colours, reference)
+        _law(row[0], LAW.get(n), "right")
+        _law(row[1], LAW.get(n), "left")
+        row[0].set_title(f"{n:,} exposures: {_describe(runs)}", loc="left")
+        row[0].set_ylim(*_limits(pd.concat([runs, untrained]), reference, LAW.get(n, 0.0)))
+    depths = sorted(trained["n_layers"].unique())
+    handles = _handles(colours, depths, not published.empty, not untrained.empty)
+    figure.legend(handles=handles, loc="lower center", ncol=4, frameon=False)
+    figure.tight_layout(rect=(0, 0.55 / figure.get_figheight(), 1, 1))
     return figure
 
 
 def _describe(runs: pd.DataFrame) -> str:
-    seeds = runs.groupby(CONFIGURATION).size()
-    span = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
-    return f"{', '.join(sorted(runs['world'].unique()))}, {len(runs)} runs, {span} seeds each"
+    seeds = sorted(runs.groupby(CONFIGURATION).size().unique())
+    span = " to ".join(map(str, seeds[:: max(1, len(seeds) - 1)]))
+    worlds = ", ".join(WORLD_NAMES.get(w, w) for w in sorted(set(map(str, runs["world"]))))
+    return f"{worlds}, {len(runs)} runs, n = {span} seed{'s' if seeds != [1] else ''} per point"
 
 
-def _law(axis: "Axes", law: float | None) -> None:
-    if law is not None:
-        axis.axhline(law, color="black", lw=1, ls="-", zorder=1)
-        axis.annotate(
-            f"published law: {law:g} bit/param",
-            (0.99, law),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-            fontsize=7,
-        )
+def _limits(runs: pd.DataFrame, reference: pd.DataFrame, law: float) -> tuple[float, float]:
+    top = max(1.2 * law, 1.08 * summary(runs)[["mean", "high"]].max().max())
+    if not reference.empty:
+        top = max(top, 1.08 * (reference["learned_bits"] / reference["n_params"]).max())
+    return min(0.0, 1.2 * runs["bits_per_param"].min()), top
 
 
-def _points(axis: "Axes", runs: pd.DataFrame, colours: dict[Any, Any], x: str) -> None:
-    means = summary(runs)
+def _law(axis: "Axes", law: float | None, side: str) -> None:
+    if law is None:
+        return
+    axis.axhline(law, color="black", lw=1, zorder=1)
+    axis.annotate(
+        f"published: {law:g} bit/param",
+        (0.985 if side == "right" else 0.015, law),
+        xycoords=("axes fraction", "data"),
+        ha=side,
+        va="bottom",
+        fontsize=7,
+    )
+
+
+def _points(
+    axis: "Axes", runs: pd.DataFrame, untrained: pd.DataFrame, colours: dict[Any, Any], x: str
+) -> None:
+    means = summary(runs).sort_values(x)
+    for n_people, group in means.groupby("n_people"):
+        axis.plot(group[x], group["mean"], color=colours[n_people], lw=0.8, alpha=0.5, zorder=3)
     for (n_people, depth), group in means.groupby(["n_people", "n_layers"]):
         axis.errorbar(
             group[x],
@@ -136,29 +152,34 @@ def _points(axis: "Axes", runs: pd.DataFrame, colours: dict[Any, Any], x: str) -
             lw=1,
             capsize=2,
             color=colours[n_people],
-            zorder=4,
+            zorder=5,
         )
     for n_people, group in runs.groupby("n_people"):
-        axis.scatter(
-            group[x], group["bits_per_param"], s=5, color=colours[n_people], alpha=0.5, zorder=3
-        )
+        axis.scatter(group[x], group["bits_per_param"], s=6, color=colours[n_people], zorder=4)
+    axis.scatter(untrained[x], untrained["bits_per_param"], s=14, color="0.45", marker="x")
 
 
-def _by_size(axis: "Axes", runs: pd.DataFrame, colours: dict[Any, Any], law: float | None) -> None:
+def _by_size(
+    axis: "Axes", runs: pd.DataFrame, untrained: pd.DataFrame, colours: dict[Any, Any]
+) -> None:
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
     sizes = np.geomspace(runs["n_params"].min() / 1.3, runs["n_params"].max() * 1.3, 100)
     for n_people, group in runs.groupby("n_people"):
         bits = (group["max_bits_per_param"] * group["n_params"]).mean()
         axis.plot(sizes, bits / sizes, ls="--", lw=0.8, color=colours[n_people], zorder=2)
-    _points(axis, runs, colours, "n_params")
-    _law(axis, law)
+    _points(axis, runs, untrained, colours, "n_params")
     axis.set(xscale="log", xlabel="Parameters", ylabel="Learned bits per parameter")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _by_data(
     axis: "Axes",
     runs: pd.DataFrame,
+    untrained: pd.DataFrame,
     colours: dict[Any, Any],
-    law: float | None,
     reference: pd.DataFrame,
 ) -> None:
     offered = runs["max_bits_per_param"]
@@ -169,30 +190,29 @@ def _by_data(
         offered = pd.concat([offered, x])
     span = np.geomspace(offered.min() / 1.2, offered.max() * 1.2, 100)
     axis.plot(span, span, ls="--", lw=0.8, color="0.4", zorder=2)
-    _points(axis, runs, colours, "max_bits_per_param")
-    _law(axis, law)
+    _points(axis, runs, untrained, colours, "max_bits_per_param")
     axis.set(xscale="log", xlabel="Bits of data per parameter")
-    ticks = [t for t in (0.25, 0.5, 1, 2, 4, 8) if span[0] <= t <= span[-1]]
+    ticks = [t for t in 2.0 ** np.arange(-10, 11) if span[0] <= t <= span[-1]]
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks], minor=False)
     axis.minorticks_off()
 
 
-def _legend(
-    figure: "Figure", people: list[int], colours: dict[Any, Any], depths: list[int], published: bool
-) -> None:
+def _handles(
+    colours: dict[Any, Any], depths: list[int], published: bool, untrained: bool
+) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=colours[n], lw=3, label=f"{n:,} people") for n in people]
+    def mark(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], label=label, **{"ls": "", "color": "0.3", "ms": 5, **look})
+
+    handles = [mark(f"{n:,} people", color=c, ls="-", lw=3) for n, c in colours.items()]
     handles += [
-        Line2D([], [], color="0.3", marker=MARKERS.get(d, "v"), ls="", ms=5, label=f"{d} layers")
-        for d in depths
+        mark(f"{d} layer{'s' if d > 1 else ''}", marker=MARKERS.get(d, "v")) for d in depths
     ]
-    handles.append(Line2D([], [], color="0.4", ls="--", lw=0.8, label="ceiling: all bits of data"))
+    handles.append(mark("mean, 95 % interval; dots: seeds", marker="|", ms=8))
+    handles.append(mark("ceiling: all bits of the data", ls="--", lw=0.8, color="0.4"))
+    if untrained:
+        handles.append(mark("untrained (control)", marker="x", color="0.45"))
     if published:
-        handles.append(
-            Line2D([], [], color="0.75", marker="D", ls="", ms=4, label="published, 0.8M to 255M")
-        )
-    handles.append(
-        Line2D([], [], color="0.3", marker="|", ls="", ms=8, label="95 % interval; dots: seeds")
-    )
-    figure.legend(handles=handles, loc="lower center", ncol=5, frameon=False)
+        handles.append(mark("published, 0.8M to 255M", marker="D", color="0.75", ms=4))
+    return handles
