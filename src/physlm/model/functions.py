@@ -31,8 +31,8 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     j + d_rotary / 2: the same function after a permutation of the rows of the query and key
     weights (physlm.model.huggingface), and one complex product instead of eight small operations.
     """
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * angles).flatten(-2).to(x.dtype)
+    pairs = torch.view_as_complex(x.float().view(*x.shape[:-1], -1, 2))
+    return torch.view_as_real(pairs * angles).view(x.shape).to(x.dtype)
 
 
 def standard(up: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:

@@ -30,25 +30,28 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        d, d_head = config.d_model, config.d_head
+        d, d_head, groups = config.d_model, config.d_head, config.n_kv_heads or 0
         self.d_head = d_head
-        self.grouped = config.n_kv_heads != config.n_heads
-        d_kv = (config.n_kv_heads or 0) * d_head
-        self.rotated = d + d_kv
-        self.widths = (self.rotated, d_kv)
-        self.d_model = d
-        self.qkv = nn.Linear(d, d + 2 * d_kv, bias=bool(config.biases))
+        self.heads = (config.n_heads, groups)
+        self.widths = (d + groups * d_head, groups * d_head)
+        self.qkv = nn.Linear(d, d + 2 * groups * d_head, bias=bool(config.biases))
         self.out = nn.Linear(d, d, bias=bool(config.biases))
 
     def forward(self, x_BTC: Tensor, angles: Tensor | None) -> Tensor:
         """`angles` complex [T, (query and key dims) / 2], or None without rotary positions."""
-        qk, v = self.qkv(x_BTC).split(self.widths, -1)
+        shape = (*x_BTC.shape[:2], -1, self.d_head)
+        qk, v_BTC = self.qkv(x_BTC).split_with_sizes(self.widths, -1)
         if angles is not None:
             qk = rotate(qk, angles)
-        q, k = qk.split((self.d_model, self.widths[1]), -1)
-        q, k, v = (t.unflatten(-1, (-1, self.d_head)).transpose(1, 2) for t in (q, k, v))
-        y_BHTD = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.grouped)
-        return self.out(y_BHTD.transpose(1, 2).flatten(2))
+        q_BTHD, k_BTHD = qk.view(shape).split_with_sizes(self.heads, 2)
+        y_BHTD = F.scaled_dot_product_attention(
+            q_BTHD.transpose(1, 2),
+            k_BTHD.transpose(1, 2),
+            v_BTC.view(shape).transpose(1, 2),
+            is_causal=True,
+            enable_gqa=self.heads[0] != self.heads[1],
+        )
+        return self.out(y_BHTD.transpose(1, 2).reshape(x_BTC.shape))
 
 
 class Mlp(nn.Module):
@@ -158,8 +161,15 @@ def init_weights(model: Transformer, seed: int) -> None:
 
 def loss_nats_BT(model: nn.Module, tokens: Tensor) -> Tensor:
     """Next-token losses in nats, [B, T], of windows `tokens` [B, T + 1]."""
-    logits_BTV = model(tokens[:, :-1])
-    losses = F.cross_entropy(
-        logits_BTV.flatten(0, 1).float(), tokens[:, 1:].flatten(), reduction="none"
-    )
-    return losses.view(tokens.shape[0], -1)
+    targets = tokens[:, 1:]
+    return _cross_entropy(model(tokens[:, :-1]), targets, "none").view(targets.shape)
+
+
+def loss_nats(model: nn.Module, tokens: Tensor) -> Tensor:
+    """The mean of `loss_nats_BT`, cheaper: what training minimises."""
+    return _cross_entropy(model(tokens[:, :-1]), tokens[:, 1:], "mean")
+
+
+def _cross_entropy(logits_BTV: Tensor, targets_BT: Tensor, reduction: str) -> Tensor:
+    logits = logits_BTV.view(-1, logits_BTV.shape[-1]).float()
+    return F.cross_entropy(logits, targets_BT.reshape(-1), reduction=reduction)

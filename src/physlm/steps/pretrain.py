@@ -17,7 +17,7 @@ def run(job: Job) -> None:
     from physlm.data import corpus as corpora
     from physlm.data.stream import Stream
     from physlm.model.storage import save_model
-    from physlm.model.transformer import Transformer, init_weights, loss_nats_BT
+    from physlm.model.transformer import Transformer, init_weights, loss_nats
     from physlm.train.loop import train
 
     torch.set_num_threads(config.threads)
@@ -27,7 +27,7 @@ def run(job: Job) -> None:
     init_weights(model, config.seed)
     outcome = train(
         model,
-        loss_nats_BT,
+        loss_nats,
         stream,
         n_steps=stream.n_steps(config.exposures),
         config=config,

@@ -46,7 +46,8 @@ def save(
     check_finite(model, progress.step)
     for name, parameter in model.named_parameters():
         for kind, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"optimiser.{kind}.{name}"] = value
+            # Parameters may share a step counter; safetensors wants a tensor for each name.
+            tensors[f"optimiser.{kind}.{name}"] = value.clone() if value.dim() == 0 else value
     tensors["random"] = torch.get_rng_state()
     tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
     state = json.dumps({"identity": identity, **vars(progress)})

@@ -55,8 +55,8 @@ def train(
 ) -> Outcome:
     """Train `model` in place for `n_steps` updates, resuming from `scratch` if it was cut.
 
-    `loss` maps model and batch [rows, n_ctx + 1] to the losses in nats, of which the mean counts.
-    Batches are global: each process takes its share of the rows. ConfigError if they do not divide,
+    `loss` maps model and batch [rows, n_ctx + 1] to the mean loss in nats. Batches are global: each
+    process takes its share of the rows. ConfigError if they do not divide,
     ValueError for a checkpoint of another run, FloatingPointError for a loss or weight that is not
     finite (the last good checkpoint stays).
     """
@@ -97,7 +97,7 @@ def train(
         if optim.clip_norm is not None:
             accelerator.clip_grad_norm_(bare.parameters(), optim.clip_norm)
         stepper.step()
-        stepper.zero_grad(set_to_none=True)
+        stepper.zero_grad()
         losses.add(value, step, lr)
         if report.due():
             losses.settle()
@@ -124,7 +124,7 @@ def gradients(
     """Gradients of the mean loss over all processes, in pieces of `micro` rows; the mean loss."""
     n_pieces = len(batch) // micro
     if n_pieces == 1:
-        mean = loss(model, batch).mean()
+        mean = loss(model, batch)
         accelerator.backward(mean)
         total = mean.detach()
     else:
@@ -132,7 +132,7 @@ def gradients(
         for i, piece in enumerate(batch.split(micro)):
             last = i == n_pieces - 1
             with contextlib.nullcontext() if last else accelerator.no_sync(model):
-                mean = loss(model, piece).mean() / n_pieces
+                mean = loss(model, piece) / n_pieces
                 accelerator.backward(mean)
             total += mean.detach()
     if accelerator.num_processes > 1:

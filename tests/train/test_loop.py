@@ -1,0 +1,163 @@
+"""The loop: it learns, resumes bit for bit, stops on what is not finite, accumulates, shares."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from physlm.config import ConfigError
+from physlm.model.storage import load_model
+from physlm.model.transformer import loss_nats
+from physlm.random import generator
+from tests.train import toy
+
+ROOT = Path(__file__).parents[2]
+
+
+class Cut(Exception):
+    """Ends a run in the middle, as a crash would."""
+
+
+def cut_after(n: int) -> Any:
+    """A loss that works `n` times."""
+    calls = iter(range(n))
+
+    def loss(model: torch.nn.Module, tokens: Tensor) -> Tensor:
+        if next(calls, None) is None:
+            raise Cut
+        return loss_nats(model, tokens)
+
+    return loss
+
+
+def test_it_learns_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, outcome = toy.run(tmp_path, 400, log_every_s=0)
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    assert [r["step"] for r in records] == list(range(1, 401))
+    assert records[-1]["tokens"] == outcome.tokens == 400 * 8 * 12
+    assert records[-1]["exposures"] == outcome.exposures == 40
+    assert records[0]["loss_nats"] == pytest.approx(3.135, abs=0.05)
+    assert outcome.loss_nats is not None
+    assert outcome.loss_nats < records[0]["loss_nats"] - 0.2
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("step 400/400  loss ")
+    assert last.endswith(" tokens/s  0s left")
+
+
+@pytest.mark.parametrize("cut", [1, 17, 39])
+def test_a_run_cut_in_two_ends_bit_equal(tmp_path: Path, cut: int) -> None:
+    whole, outcome = toy.run(tmp_path / "whole", 40)
+    with pytest.raises(Cut):
+        toy.run(tmp_path / "cut", 40, cut_after(cut), checkpoint_every_s=0, log_every_s=0)
+    # What the global generator does in between must not matter, it is part of the checkpoint.
+    torch.rand(3)
+    resumed, again = toy.run(tmp_path / "cut", 40, cut_after(40 - cut), log_every_s=0)
+    assert toy.equal(whole, resumed)
+    assert again == outcome
+    steps = [json.loads(line)["step"] for line in (tmp_path / "cut/metrics.jsonl").open()]
+    assert steps == list(range(1, 41))
+
+
+def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
+    n_steps = "260"
+    toy.main(str(tmp_path / "whole"), n_steps)
+    whole, _ = load_model(tmp_path / "whole")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.train.toy"])
+    folder, rng = tmp_path / "killed", generator(0, "kills")
+    arguments = (str(folder), n_steps, json.dumps({"checkpoint_every_s": 0, "log_every_s": 0}))
+    kills, started = 0, time.monotonic()
+    while time.monotonic() - started < 60:
+        process = context.Process(target=toy.main, args=arguments)
+        process.start()
+        wait = rng.uniform(0.02, 0.3) if kills < 20 else 60
+        process.join(timeout=wait)
+        if process.exitcode == 0 and kills < 20:
+            # Finished before the kill: begin again, with the rest of the kills to come.
+            assert toy.equal(whole, load_model(folder)[0])
+            (folder / "checkpoint.safetensors").unlink()
+        elif process.exitcode == 0:
+            break
+        else:
+            assert process.exitcode is None
+            process.kill()
+            process.join()
+            kills += 1
+    assert kills == 20
+    assert toy.equal(whole, load_model(folder)[0])
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    calls = iter(range(100))
+
+    def loss(model: torch.nn.Module, tokens: Tensor) -> Tensor:
+        scale = float("nan") if next(calls) == 20 else 1.0
+        return loss_nats(model, tokens) * scale
+
+    with pytest.raises(FloatingPointError, match=r"loss is nan at step 21, learning rate 0\.00"):
+        toy.run(tmp_path, 40, loss, checkpoint_every_s=0)
+    finished, _ = toy.run(tmp_path, 40, cut_after(20))
+    assert toy.equal(finished, toy.run(tmp_path / "whole", 40)[0])
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
+    def explode(model: torch.nn.Module, tokens: Tensor) -> Tensor:
+        loss = loss_nats(model, tokens)
+        loss.register_hook(lambda grad: grad * float("inf"))
+        return loss
+
+    with pytest.raises(FloatingPointError, match="is not finite after step 1"):
+        toy.run(tmp_path, 40, explode, checkpoint_every_s=0)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_accumulation_changes_rounding_only(tmp_path: Path) -> None:
+    whole, outcome = toy.run(tmp_path / "1", 50)
+    pieces, again = toy.run(tmp_path / "4", 50, micro_batch_size=2)
+    for a, b in zip(whole.parameters(), pieces.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    assert again.loss_nats == pytest.approx(outcome.loss_nats, abs=1e-5)
+
+
+def test_clipping_limits_the_gradient(tmp_path: Path) -> None:
+    optimiser = {"lr_peak": 0.01, "weight_decay": 0.0, "eps": 1.0}
+    free, _ = toy.run(tmp_path / "a", 1, schedule={"warmup_steps": 0}, optimiser=optimiser)
+    tight = optimiser | {"clip_norm": 1e-6}
+    still, _ = toy.run(tmp_path / "b", 1, schedule={"warmup_steps": 0}, optimiser=tight)
+    start = toy.run(tmp_path / "c", 0)[0].embed.weight
+    moved = (free.embed.weight - start).norm().item()
+    assert (still.embed.weight - start).norm().item() < 1e-3 * moved
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"micro_batch_size": 3}, "micro_batch_size=3: must be a divisor of the 8 rows"),
+        ({"schedule": {"warmup_steps": 40}}, "must be less than the 40 steps of the run"),
+    ],
+)
+def test_what_does_not_fit_the_run_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        toy.run(tmp_path, 40, **changes)
+
+
+def test_two_processes_are_one_up_to_rounding(tmp_path: Path) -> None:
+    toy.main(str(tmp_path / "one"), "50")
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2"]
+    command += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    command += ["--main_process_port=0", "-m", "tests.train.toy", str(tmp_path / "two"), "50"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (one, alone), (two, shared) = load_model(tmp_path / "one"), load_model(tmp_path / "two")
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    assert shared["loss_nats"] == pytest.approx(alone["loss_nats"], abs=1e-5)
