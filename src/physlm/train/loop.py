@@ -68,6 +68,8 @@ def train(
         f"less than the {n_steps} steps of the run",
     )
     keep_freed_memory()
+    # Moments that fade away would turn into denormal numbers, which are slow on a CPU.
+    torch.set_flush_denormal(True)
     precision = "no" if config.precision == "fp32" else config.precision
     accelerator = Accelerator(mixed_precision=precision)
     rows, micro = share(batches.batch_size, accelerator, config.micro_batch_size)
