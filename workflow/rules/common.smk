@@ -16,6 +16,6 @@ for target, paths in jobs.stages().items():
     rule:
         name:
             target
-        localrule: True
         input:
             paths,
+        localrule: True

@@ -22,9 +22,9 @@ rule publish:
         "figures/{published}",
     log:
         f"logs/{jobs.tier}/publish/{{published}}.log",
-    localrule: True
     wildcard_constraints:
         published=jobs.published_names(),
+    localrule: True
     conda:
         "../envs/physlm.yaml"
     shell:

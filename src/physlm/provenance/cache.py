@@ -100,10 +100,16 @@ def entries(key: str, names: Iterable[str]) -> list[tuple[dict[str, str], dict[s
 
 
 def recall(
-    key: str, names: Iterable[str], into: Path
+    key: str, names: Iterable[str], into: Path, first: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, str], dict[str, Any]] | None:
-    """Restore a job's files into the folder `into`: ({file name: md5}, meta), or None."""
-    for outputs, meta in entries(key, names):
+    """Restore a job's files into the folder `into`: ({file name: md5}, meta), or None.
+
+    `first`: a lock whose result is preferred to newer ones under the same key.
+    """
+    known = entries(key, names)
+    if first is not None:
+        known.insert(0, ({Path(p).name: md5 for p, md5 in first["outputs"].items()}, first["meta"]))
+    for outputs, meta in known:
         missing = [m for m in outputs.values() if not object_path(m).exists()]
         if missing and not (has_remote() and fetch(missing)):
             continue

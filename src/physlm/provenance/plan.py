@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from physlm.config import ConfigError
 from physlm.provenance import cache, locks
+from physlm.provenance.grid import Job
 from physlm.provenance.verdicts import State, published
 
 RESTORE, FETCH, RUN = "restore", "fetch", "run"
@@ -29,7 +30,7 @@ def plan(state: State, targets: list[str] | None = None) -> list[Action]:
     for name in state.grid.jobs:
         if name not in touched:
             continue
-        job, lock = state.grid.jobs[name], state.locks[name]
+        job = state.grid.jobs[name]
         inputs = {
             role: {
                 path: made.get(path, state.expected(path)) or _here(state, path) for path in paths
@@ -39,18 +40,18 @@ def plan(state: State, targets: list[str] | None = None) -> list[Action]:
         outputs = None
         if all(md5 for group in inputs.values() for md5 in group.values()):
             key = locks.key(state.specs[name], inputs)  # type: ignore[arg-type]
-            known = cache.entries(key, job.outputs)
-            outputs = known[0][0] if known else None
+            outputs = _known(state, job, key)
         if outputs is None:
             what = RUN
         elif cache.holds(outputs.values()):
             what = RESTORE
         else:
-            what = FETCH if cache.has_remote() else RUN
+            remote = cache.has_remote() and not state.grid.steps[job.step].git
+            what = FETCH if remote else RUN
         for path, file in zip(job.paths, job.outputs, strict=True):
             made[path] = outputs[file] if outputs else None
         why = state.verdicts[name].reason or "its files are not here"
-        actions.append(Action(name, job.label, what, why if lock else "never run"))
+        actions.append(Action(name, job.label, what, why))
     return actions
 
 
@@ -67,6 +68,15 @@ def show(state: State, targets: list[str] | None = None) -> None:
 
 def _here(state: State, path: str) -> str | None:
     return None if path in state.grid.makers else state.digests.md5(path)
+
+
+def _known(state: State, job: Job, key: str) -> dict[str, str] | None:
+    """{file name: md5} of the result that the runner would take for this key."""
+    lock = state.locks[job.name]
+    if lock and lock["key"] == key:
+        return {os.path.basename(path): md5 for path, md5 in lock["outputs"].items()}
+    entries = cache.entries(key, job.outputs)
+    return entries[0][0] if entries else None
 
 
 def _makers(state: State, targets: list[str]) -> list[str]:

@@ -93,13 +93,21 @@ class Runner:
 
     def _restore(self) -> bool:
         self._empty()
-        found = cache.recall(self.key, self.spec["outputs"], self.out)
+        found = cache.recall(self.key, self.spec["outputs"], self.out, self._lock())
         if found is None:
             return False
         self._finish(*found)
         say(self.spec, "restored from the cache")
         self.log.touch()
         return True
+
+    def _lock(self) -> dict[str, Any] | None:
+        """The lock that is here, if it is of this very job: of several results, its is meant."""
+        with contextlib.suppress(locks.DamagedLock):
+            lock = locks.read(self.spec["lock"])
+            if lock and lock["key"] == self.key:
+                return lock
+        return None
 
     def _run(self) -> None:
         say(self.spec, f"runs ({self.spec.get('why', 'its output was missing')})")
@@ -121,9 +129,17 @@ class Runner:
             outputs[name] = files.md5(self.out / name)
             cache.add(self.out / name, outputs[name])
         seconds = time.monotonic() - start
-        self._finish(outputs, meta(self.spec, seconds))
+        self._finish(outputs, self._meta(outputs, meta(self.spec, seconds)))
         shutil.rmtree(scratch, ignore_errors=True)
         say(self.spec, f"done in {_duration(seconds)}")
+
+    def _meta(self, outputs: dict[str, str], now: dict[str, Any]) -> dict[str, Any]:
+        """A job done again to the same bytes confirms its lock, which then stays as it is."""
+        lock = self._lock()
+        if lock is None or (lock["meta"]["dirty"] and not now["dirty"]):
+            return now
+        then = {Path(path).name: md5 for path, md5 in lock["outputs"].items()}
+        return lock["meta"] if then == outputs else now
 
     def _child(self, scratch: Path, trace: Path) -> int:
         command = [sys.executable, "-m", self.spec["module"], self._spec_copy(scratch)]

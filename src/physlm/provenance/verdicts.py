@@ -150,7 +150,9 @@ class State:
                 gone.append((path, md5))
             elif now != md5:
                 return Verdict(f"{path} differs from its lock")
-        if gone and not self.trust and not cache.has_remote():
+        # What git keeps is in no remote of DVC.
+        remote = cache.has_remote() and not self.grid.steps[job.step].git
+        if gone and not self.trust and not remote:
             for path, md5 in gone:
                 if not cache.holds([md5]):
                     return Verdict(f"{path} is not here, nor in the DVC cache", absent=True)
