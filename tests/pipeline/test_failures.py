@@ -40,23 +40,25 @@ def toy_processes(project: Project) -> list[str]:
     ]
 
 
-def test_13_kill_of_everything_then_the_same_command_resumes(project: Project) -> None:
-    project.edit("params.yaml", "{n_people: 3, d_model: 8}", "{n_people: 3, d_model: 9}")
+@pytest.mark.parametrize(
+    "command", ["snakemake figures/capacity.pdf", "dvc repro pretrain@capacity"]
+)
+def test_13_kill_of_everything_then_the_same_command_resumes(
+    project: Project, command: str
+) -> None:
+    width = 9 if "snakemake" in command else 10
+    project.edit("params.yaml", "{n_people: 3, d_model: ", f"{{n_people: 3, d_model: {width} # ")
+    project.sh(f"sed -i 's/d_model: {width} #.*/d_model: {width}}}/' params.yaml")
     project.variables["TOY_SLEEP"] = "0.3"
-    for command in ("snakemake --cores 2 figures/capacity.pdf", "dvc repro"):
-        process = project.start(command)
-        wait_for(project, 3)
-        kill_group(process)
-        assert toy_processes(project) == []
-        project.variables["TOY_SLEEP"] = "0"
-        executed = project.executed(lambda c=command: project.sh(c))
-        assert executed[0].startswith("capacity/pretrain/")
-        assert executed[0].endswith(("from 3", "from 4"))
-        assert project.snakemake() in ([], ["claims/claims/all"])
-        assert list(project.folder.glob(".physlm/scratch/*")) == []
-        project.edit("params.yaml", "d_model: 9}", "d_model: 10}") if "snake" in command else None
-        project.variables["TOY_SLEEP"] = "0.3"
+    process = project.start(command)
+    wait_for(project, 3)
+    kill_group(process)
+    assert toy_processes(project) == []
     project.variables.clear()
+    executed = project.executed(lambda: project.sh(command))
+    assert executed[0].startswith("capacity/pretrain/")
+    assert executed[0].endswith(("from 3", "from 4"))
+    assert list(project.folder.glob(".physlm/scratch/*")) == []
 
 
 def test_12_27_a_failure_is_named_and_the_rest_goes_on(project: Project) -> None:

@@ -10,7 +10,7 @@ from tests.pipeline.conftest import Copy
 from tests.pipeline.project import Project
 
 pytestmark = pytest.mark.pipeline
-ROUNDS = 12
+ROUNDS = 8
 
 
 def expected(project: Project) -> str:

@@ -23,8 +23,8 @@ class Action:
 
 def plan(state: State, targets: list[str] | None = None) -> list[Action]:
     """The jobs that a run for `targets` (files; none: everything) will touch, upstream first."""
-    wanted = _ancestors(state, _makers(state, targets or []))
-    touched = _touched(state, wanted, bool(targets))
+    asked = _makers(state, targets or [])
+    touched = _touched(state, asked)
     made: dict[str, str | None] = {}
     actions = []
     for name in state.grid.jobs:
@@ -81,7 +81,7 @@ def _known(state: State, job: Job, key: str) -> dict[str, str] | None:
 
 def _makers(state: State, targets: list[str]) -> list[str]:
     if not targets:
-        return list(state.grid.jobs)
+        return [name for name, job in state.grid.jobs.items() if state.grid.steps[job.step].git]
     copies = published(state.grid)
     names = []
     for target in targets:
@@ -103,17 +103,15 @@ def _ancestors(state: State, names: list[str]) -> set[str]:
     return found
 
 
-def _touched(state: State, wanted: set[str], asked: bool) -> set[str]:
-    """Jobs that must run, and jobs whose absent files such a job reads."""
-    needed: dict[str, set[str]] = {}
+def _touched(state: State, asked: list[str]) -> set[str]:
+    """Jobs that must run, asked jobs that lack a file, and jobs whose absent files they read."""
+    wanted, read = _ancestors(state, asked), set(asked)
     touched: set[str] = set()
     for name, job in reversed(state.grid.jobs.items()):
         if name not in wanted:
             continue
-        absent = [path for path in job.paths if not os.path.exists(path)]
-        target = state.grid.steps[job.step].git and not asked
-        if not state.verdicts[name] or (absent and (name in needed or target)):
+        absent = any(not os.path.exists(path) for path in job.paths)
+        if not state.verdicts[name] or (absent and name in read):
             touched.add(name)
-            for upstream in job.upstream:
-                needed.setdefault(upstream, set()).add(name)
+            read.update(job.upstream)
     return touched
