@@ -142,6 +142,19 @@ def test_11_poisoned_cache_is_seen_and_not_restored(project: Project) -> None:
     project.sh("python -m physlm.cli audit figures/capacity.pdf")
 
 
+def test_18_audit_compares_with_the_code_at_the_recorded_commit(project: Project) -> None:
+    forge = (
+        "import sys; from physlm.files import *; from physlm.provenance.locks import digest\n"
+        "lock = read_json(sys.argv[1]); lock['code']['physlm.model.toy'] = '0' * 32\n"
+        "lock.pop('digest'); lock['digest'] = digest(lock); write_json(sys.argv[1], lock)"
+    )
+    path = f"results/laptop/locks/capacity/pretrain/{BIG}.json"
+    project.sh(f'python -c "{forge}" {path}')
+    audit = project.sh("python -m physlm.cli audit figures/capacity.pdf", ok=False).stdout
+    assert "FAILED physlm.model.toy: its code at commit" in audit
+    assert "OUT OF DATE: code of physlm.model.toy changed" in audit
+
+
 def test_16_branches(project: Project) -> None:
     project.sh("git checkout -q -b other")
     project.edit("params.yaml", "lr_peak: 0.004", "lr_peak: 0.005")

@@ -62,6 +62,7 @@ def test_13_kill_of_everything_then_the_same_command_resumes(
 
 
 def test_12_27_a_failure_is_named_and_the_rest_goes_on(project: Project) -> None:
+    project.sh("git checkout -q .")
     project.edit("params.yaml", "exposures: 5", "exposures: 6")
     project.variables["TOY_FAIL"] = "d_model=16"
     done = project.sh("snakemake --cores 2", ok=False)
@@ -106,12 +107,14 @@ def test_28_two_clones_share_one_cache(copy_of: Copy) -> None:
 
 
 def test_a_second_snakemake_in_the_same_tree_is_refused(project: Project) -> None:
-    project.edit("params.yaml", "exposures: 6", "exposures: 8")
+    project.sh("git checkout -q .")
+    project.edit("params.yaml", "exposures: 5", "exposures: 8")
     project.variables["TOY_SLEEP"] = "0.3"
     process = project.start("snakemake --cores 2 figures/capacity.pdf")
     wait_for(project, 1)
     done = project.sh("snakemake --cores 1", ok=False)
     assert "error: another Snakemake is at work in this folder (process " in done.stderr
+    project.sh("snakemake --cores 1 -n")
     process.terminate()
     process.wait()
     project.variables.clear()

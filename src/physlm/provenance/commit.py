@@ -61,10 +61,21 @@ def prune(state: State) -> None:
         cache.remember(lock)
         for file in lock["outputs"]:
             if file not in wanted:
-                Path(file).unlink(missing_ok=True)
+                for copy in (file, *_copies(state, file)):
+                    Path(copy).unlink(missing_ok=True)
                 _remove_empty(Path(file).parent)
         path.unlink()
         _remove_empty(path.parent)
+
+
+def _copies(state: State, file: str) -> list[str]:
+    """Where a figure of a run that is gone was published."""
+    tier, figures = state.grid.tier, f"results/{state.grid.tier}/figures/"
+    if not file.startswith(figures):
+        return []
+    name = file.removeprefix(figures)
+    short = [f"figures/{name}"] if tier == state.grid.default_tier else []
+    return [f"figures/{tier}/{name}", *short]
 
 
 def _kept(state: State, outputs: dict[str, str], wanted: set[str]) -> bool:

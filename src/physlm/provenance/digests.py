@@ -6,6 +6,7 @@ is part of the mark, so a file changed with its date kept is read again.
 """
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -51,8 +52,7 @@ class Digests:
     def save(self) -> None:
         """Remember for the next start."""
         if self._changed and not self._fresh:
-            lines = _rows(self._known)
-            write_text(STORE, lines)
+            write_text(STORE, json.dumps(self._known))
 
 
 def _mark(path: str) -> list[int] | None:
@@ -61,9 +61,3 @@ def _mark(path: str) -> list[int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-
-
-def _rows(known: dict[str, list]) -> str:
-    import json
-
-    return json.dumps(known)

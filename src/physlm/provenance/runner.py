@@ -24,6 +24,8 @@ from typing import Any, TextIO
 from physlm import files
 from physlm.provenance import cache, locks
 
+# What a run depends on; uncommitted changes elsewhere do not make it "dirty".
+SOURCES = ("src", "workflow", "Snakefile", "params.yaml", "claims.yaml")
 TAIL = 15  # lines of the log shown when a job fails
 
 
@@ -235,7 +237,7 @@ def meta(spec: dict[str, Any], seconds: float) -> dict[str, Any]:
     for package in ("numpy", "torch", "accelerate"):
         with contextlib.suppress(PackageNotFoundError):
             versions[package] = version(package)
-    status = _git("status", "--porcelain", "--", ".", ":!results", ":!figures", ":!dvc.lock")
+    status = _git("status", "--porcelain", "--", *SOURCES)
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": status is None or status != "",

@@ -79,10 +79,6 @@ class State:
         lock = self.locks[job.name] if job else None
         return lock["outputs"].get(path) if lock else None
 
-    def own(self, job: Job) -> Verdict:
-        """The verdict on a job alone, leaving aside those it needs."""
-        return self._judge(job)
-
     def _spec(self, job: Job) -> dict[str, Any]:
         step, configs = self.grid.steps[job.step], {}
         for role, files in job.files.items():

@@ -13,9 +13,9 @@ from typing import Any
 from physlm.config import ConfigError
 from physlm.provenance import verdicts
 from physlm.provenance.closure import root_of
-from physlm.provenance.grid import ALL, Grid, Job
+from physlm.provenance.grid import Grid, Job
 
-OPTIONS = {"tier": None, "from": ("scratch", "tables")}
+OPTIONS = ("tier", "from")
 GUARD = Path(".physlm/snakemake.lock")
 
 
@@ -166,6 +166,3 @@ def _children() -> None:
     os.environ["PATH"] = os.pathsep.join([path, os.environ.get("PATH", "")])
     others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != source]
     os.environ["PYTHONPATH"] = os.pathsep.join([source, *others])
-
-
-__all__ = ["ALL", "RUN", "ConfigError", "Workflow", "guard"]
