@@ -17,7 +17,9 @@ from physlm.provenance.workflow import RUN, Workflow
 min_version("9.18")
 
 try:  # judge every job against its lock, see docs/pipeline.md
-    jobs = Workflow(config, main=workflow.is_main_process, dry=workflow.dryrun)
+    jobs = Workflow(
+        config, main=workflow.is_main_process, dry=workflow.output_settings.dryrun
+    )
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
