@@ -44,7 +44,7 @@ def test_noop(project: Project) -> None:
 def test_7_grid_shrunk_and_grown(project: Project) -> None:
     project.edit("params.yaml", "        - {n_people: 5, d_model: 16}\n", "")
     executed = project.snakemake()
-    assert executed == ["capacity/table/all", "capacity/figure/all", "claims/claims/all"]
+    assert sorted(executed) == ["capacity/figure/all", "capacity/table/all", "claims/claims/all"]
     assert "d_model=16" not in project.text("figures/capacity.pdf")
     for step in ("pretrain", "measure"):
         assert not (project.folder / f"results/laptop/capacity/{step}/{BIG}").exists()
