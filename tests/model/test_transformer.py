@@ -65,7 +65,7 @@ def test_captured_activations_have_stable_names_and_shapes() -> None:
     model, capture = make(), {}
     logits = model(tokens(), capture)
     block = [f"blocks.{i}.{name}" for i in range(2)
-             for name in ("mlp.hidden", "attn.out", "mlp.out", "resid_post")]  # fmt: skip
+             for name in ("attn.out", "mlp.hidden", "mlp.out", "resid_post")]  # fmt: skip
     assert list(capture) == ["embed", *block, "final_norm"]
     for name, activation in capture.items():
         assert activation.shape == (3, 12, 128 if name.endswith("hidden") else 32)

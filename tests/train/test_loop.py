@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from physlm.config import ConfigError
@@ -147,6 +149,24 @@ def test_clipping_limits_the_gradient(tmp_path: Path) -> None:
 def test_what_does_not_fit_the_run_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         toy.run(tmp_path, 40, **changes)
+
+
+@pytest.fixture
+def another_precision() -> Iterator[None]:
+    """Accelerate allows one precision to a process; let this test have its own."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.usefixtures("another_precision")
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_mixed_precision_keeps_weights_in_fp32_and_resumes(tmp_path: Path, precision: str) -> None:
+    whole, _ = toy.run(tmp_path / "whole", 30, precision=precision)
+    assert {p.dtype for p in whole.parameters()} == {torch.float32}
+    with pytest.raises(Cut):
+        toy.run(tmp_path / "cut", 30, cut_after(9), precision=precision, checkpoint_every_s=0)
+    assert toy.equal(whole, toy.run(tmp_path / "cut", 30, precision=precision)[0])
 
 
 def test_two_processes_are_one_up_to_rounding(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """One causal transformer, pre-norm, with the switches of ModelConfig.
 
-Shapes: B batch, T position, C d_model, H head, D dim of a head, V vocabulary. Activations that can
-be captured, all [B, T, C] unless said: embed, blocks.{i}.attn.out, blocks.{i}.mlp.hidden
-[B, T, d_mlp], blocks.{i}.mlp.out, blocks.{i}.resid_post, final_norm.
+Shapes: B batch, T position, N = B T rows, C d_model, H head, D dim of a head, V vocabulary. Inside,
+the stream is [N, C]: a linear layer takes rows as they are, anything else costs views that a small
+model feels. Activations that can be captured, all [B, T, C] unless said: embed,
+blocks.{i}.attn.out, blocks.{i}.mlp.hidden [B, T, d_mlp], blocks.{i}.mlp.out,
+blocks.{i}.resid_post, final_norm.
 """
 
 import math
@@ -16,6 +18,9 @@ from physlm.model.functions import ACTIVATIONS, MLPS, rotary_angles, rotate
 from physlm.random import torch_generator
 
 Capture = dict[str, Tensor]
+
+# What a block can tell, in the order in which it returns it.
+BLOCK_ACTIVATIONS = ("attn.out", "mlp.hidden", "mlp.out", "resid_post")
 
 
 def _norm(config: ModelConfig) -> nn.Module:
@@ -37,21 +42,22 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(d, d + 2 * groups * d_head, bias=bool(config.biases))
         self.out = nn.Linear(d, d, bias=bool(config.biases))
 
-    def forward(self, x_BTC: Tensor, angles: Tensor | None) -> Tensor:
-        """`angles` complex [T, (query and key dims) / 2], or None without rotary positions."""
-        shape = (*x_BTC.shape[:2], -1, self.d_head)
-        qk, v_BTC = self.qkv(x_BTC).split_with_sizes(self.widths, -1)
+    def forward(self, x_NC: Tensor, n_rows: int, angles: Tensor | None) -> Tensor:
+        """`n_rows` is B; `angles` complex [T, (query and key dims) / 2], None without rotary."""
+        qk, v_NC = self.qkv(x_NC).split_with_sizes(self.widths, -1)
+        qk = qk.view(n_rows, -1, self.widths[0])
         if angles is not None:
             qk = rotate(qk, angles)
+        shape = (*qk.shape[:2], -1, self.d_head)
         q_BTHD, k_BTHD = qk.view(shape).split_with_sizes(self.heads, 2)
         y_BHTD = F.scaled_dot_product_attention(
             q_BTHD.transpose(1, 2),
             k_BTHD.transpose(1, 2),
-            v_BTC.view(shape).transpose(1, 2),
+            v_NC.view(shape).transpose(1, 2),
             is_causal=True,
             enable_gqa=self.heads[0] != self.heads[1],
         )
-        return self.out(y_BHTD.transpose(1, 2).reshape(x_BTC.shape))
+        return self.out(y_BHTD.transpose(1, 2).reshape(x_NC.shape))
 
 
 class Mlp(nn.Module):
@@ -65,11 +71,10 @@ class Mlp(nn.Module):
         self.up = nn.Linear(config.d_model, n_up * d_mlp, bias=biases)
         self.down = nn.Linear(d_mlp, config.d_model, bias=biases)
 
-    def forward(self, x_BTC: Tensor, capture: Capture | None, name: str) -> Tensor:
-        hidden = self.hidden(self.up(x_BTC), self.activation)
-        if capture is not None:
-            capture[f"{name}.mlp.hidden"] = hidden
-        return self.down(hidden)
+    def forward(self, x_NC: Tensor) -> tuple[Tensor, Tensor]:
+        """The output and the hidden layer."""
+        hidden = self.hidden(self.up(x_NC), self.activation)
+        return self.down(hidden), hidden
 
 
 class Block(nn.Module):
@@ -82,17 +87,12 @@ class Block(nn.Module):
         self.norm_mlp = _norm(config)
         self.mlp = Mlp(config)
 
-    def forward(
-        self, x_BTC: Tensor, angles: Tensor | None, capture: Capture | None, name: str
-    ) -> Tensor:
-        attn = self.attn(self.norm_attn(x_BTC), angles)
-        x_BTC = x_BTC + attn
-        mlp = self.mlp(self.norm_mlp(x_BTC), capture, name)
-        x_BTC = x_BTC + mlp
-        if capture is not None:
-            capture[f"{name}.attn.out"], capture[f"{name}.mlp.out"] = attn, mlp
-            capture[f"{name}.resid_post"] = x_BTC
-        return x_BTC
+    def forward(self, x_NC: Tensor, n_rows: int, angles: Tensor | None) -> tuple[Tensor, ...]:
+        """The activations of BLOCK_ACTIVATIONS, the last of which goes on."""
+        attn = self.attn(self.norm_attn(x_NC), n_rows, angles)
+        x_NC = x_NC + attn
+        mlp, hidden = self.mlp(self.norm_mlp(x_NC))
+        return attn, hidden, mlp, x_NC + mlp
 
 
 class Transformer(nn.Module):
@@ -121,20 +121,27 @@ class Transformer(nn.Module):
 
     def forward(self, tokens_BT: Tensor, capture: Capture | None = None) -> Tensor:
         """Logits [B, T, V]; if `capture` is a dict, the activations are put into it by name."""
-        n = tokens_BT.shape[1]
-        x_BTC = self.embed(tokens_BT)
+        n_rows, n = tokens_BT.shape
+        x_NC = self.embed(tokens_BT.reshape(-1))
         if self.embed_positions is not None:
-            x_BTC = x_BTC + self.embed_positions.weight[:n]
-        if capture is not None:
-            capture["embed"] = x_BTC
+            position_TC = self.embed_positions.weight
+            if n < self.config.n_ctx:
+                position_TC = position_TC[:n]
+            x_NC = (x_NC.view(n_rows, n, -1) + position_TC).view(x_NC.shape)
         angles = None if self.angles is None else self.angles[:n]
+        found = {"embed": x_NC}
         for i, block in enumerate(self.blocks):
-            x_BTC = block(x_BTC, angles, capture, f"blocks.{i}")
-        x_BTC = self.norm(x_BTC)
+            activations = block(x_NC, n_rows, angles)
+            x_NC = activations[-1]
+            if capture is not None:
+                names = (f"blocks.{i}.{name}" for name in BLOCK_ACTIVATIONS)
+                found.update(zip(names, activations, strict=True))
+        x_NC = self.norm(x_NC)
         if capture is not None:
-            capture["final_norm"] = x_BTC
+            found["final_norm"] = x_NC
+            capture.update({name: x.view(n_rows, n, -1) for name, x in found.items()})
         head = self.embed.weight if self.unembed is None else self.unembed.weight
-        return F.linear(x_BTC, head)
+        return F.linear(x_NC, head).view(n_rows, n, -1)
 
 
 def init_weights(model: Transformer, seed: int) -> None:

@@ -77,7 +77,7 @@ def train(
     bare, optimiser = model, make_optimiser(model, optim)
     stepper: Any = optimiser
     if accelerator.num_processes > 1 or precision != "no":
-        # On one process in fp32 this would return both as they are, after a second of imports.
+        # On one process in fp32 this would return both as they are, after 0.7 s of imports.
         model, stepper = accelerator.prepare(model, optimiser)
     path = scratch / "checkpoint.safetensors"
     done = checkpoints.load(path, bare, optimiser, identity)
