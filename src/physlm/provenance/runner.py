@@ -305,8 +305,11 @@ def _duration(seconds: float) -> str:
 
 
 def _die_with_parent() -> None:
-    # PR_SET_PDEATHSIG = 1: the kernel kills the child when the runner is gone.
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    # PR_SET_PDEATHSIG = 1: Linux kills the child when the runner is gone. Elsewhere the child writes
+    # on to its scratch folder until it ends, and the next run takes its work up from there.
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(1, signal.SIGKILL)
 
 
 if __name__ == "__main__":
