@@ -8,7 +8,7 @@ FROM ?= scratch
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: env test check smoke draw clean FORCE
+.PHONY: env test check smoke FORCE
 .DEFAULT_GOAL := figures/capacity.pdf
 
 env: $(VENV)/.complete
