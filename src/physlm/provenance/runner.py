@@ -305,7 +305,7 @@ def _duration(seconds: float) -> str:
 
 
 def _die_with_parent() -> None:
-    # PR_SET_PDEATHSIG = 1: Linux kills the child when the runner is gone. Elsewhere the child writes
+    # PR_SET_PDEATHSIG = 1: Linux kills the child when the runner is gone. Elsewhere it writes
     # on to its scratch folder until it ends, and the next run takes its work up from there.
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:

@@ -92,7 +92,7 @@ STEPS: dict[str, Step] = {
         outputs=("measure.json",),
         settings="physlm.evaluate.capacity:MeasureConfig",
         parts=_corpus_world,
-        # metrics.jsonl holds times, which differ from one training to the next.
+        # metrics.jsonl tells how the training went, not what it left.
         reads={"model": ("model.safetensors", "model.json")},
     ),
     "table": Step(

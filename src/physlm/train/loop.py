@@ -88,7 +88,7 @@ def train(
     silent = not accelerator.is_main_process
     tokens = batches.batch_size * batches.n_ctx
     report = Reporter(scratch / "metrics.jsonl", first, n_steps, config.log_every_s, silent)
-    saved, lr = time.monotonic(), 0.0
+    saved = time.monotonic()
     for step in range(first, n_steps):
         lr = learning_rate(step, n_steps, optim.lr_peak, schedule)
         for group in optimiser.param_groups:
@@ -101,10 +101,10 @@ def train(
         stepper.step()
         stepper.zero_grad()
         losses.add(value, step, lr)
-        if report.due():
+        if report.due(step + 1):
             losses.settle()
             exposures = batches.exposures(state)
-            report.write(step + 1, tokens, losses.mean_since(), lr=lr, exposures=exposures)
+            report.write(step + 1, tokens, losses.mean(), lr=lr, exposures=exposures)
         if not silent and time.monotonic() - saved >= config.checkpoint_every_s:
             losses.settle()
             scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
@@ -113,11 +113,9 @@ def train(
             saved = time.monotonic()
     losses.settle()
     checkpoints.check_finite(bare, n_steps)
-    exposures = batches.exposures(state)
-    if n_steps > first:
-        report.write(n_steps, tokens, losses.mean_since(), lr=lr, exposures=exposures)
     report.close()
-    return Outcome(n_steps, n_steps * tokens, exposures, losses.final(), not silent)
+    exposures = batches.exposures(state)
+    return Outcome(n_steps, n_steps * tokens, exposures, losses.mean(), not silent)
 
 
 def gradients(

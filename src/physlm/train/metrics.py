@@ -12,8 +12,10 @@ from torch import Tensor
 
 from physlm.files import write_text
 
-# The final loss of a run is the mean over this many last steps: one batch is too noisy.
-N_FINAL = 100
+# A loss that is told is the mean over this many last steps: one batch is too noisy.
+N_MEAN = 100
+# Records of a run in metrics.jsonl, evenly spaced.
+N_RECORDS = 200
 
 
 class Losses:
@@ -24,8 +26,7 @@ class Losses:
     """
 
     def __init__(self, last: list[float]) -> None:
-        self.last = deque(last, maxlen=N_FINAL)
-        self.total, self.n = 0.0, 0
+        self.last = deque(last, maxlen=N_MEAN)
         self._pending: tuple[Tensor, int, float] | None = None
 
     def add(self, loss_nats: Tensor, step: int, lr: float) -> None:
@@ -46,30 +47,25 @@ class Losses:
                 "try a lower optimiser.lr_peak or set optimiser.clip_norm"
             )
         self.last.append(value)
-        self.total += value
-        self.n += 1
 
-    def mean_since(self) -> float:
-        """Mean since the last call, in nats (of the latest step if there was none in between)."""
-        mean = self.total / self.n if self.n else self.last[-1]
-        self.total, self.n = 0.0, 0
-        return mean
-
-    def final(self) -> float | None:
-        """Mean of the last N_FINAL steps, in nats; None if there was no step."""
+    def mean(self) -> float | None:
+        """Mean of the last N_MEAN steps, in nats; None if there was no step."""
         return sum(self.last) / len(self.last) if self.last else None
 
 
 class Reporter:
-    """Writes a record every `every_s` seconds; a silent one (not the main process) writes none.
+    """Records the run in metrics.jsonl and tells people about it; silent on all processes but one.
 
-    On a resumed run the records after `start` steps, which will be made again, are dropped.
+    Records come at fixed steps and hold nothing that depends on the clock, so that the same run
+    leaves the same file, cut and resumed or not: records after `start` steps, which will be made
+    again, are dropped. People are told every `every_s` seconds.
     """
 
     def __init__(
         self, file: Path, start: int, n_steps: int, every_s: float, silent: bool = False
     ) -> None:
         self.file, self.n_steps, self.every_s, self.silent = file, n_steps, every_s, silent
+        self.spacing = max(1, math.ceil(n_steps / N_RECORDS))
         self._time, self._step = time.monotonic(), start
         self._bar: Any = None
         if silent:
@@ -80,27 +76,26 @@ class Reporter:
 
             self._bar = tqdm(total=n_steps, initial=start, unit="step", dynamic_ncols=True)
 
-    def due(self) -> bool:
-        """Whether it is time for a record."""
-        return not self.silent and time.monotonic() - self._time >= self.every_s
+    def due(self, step: int) -> bool:
+        """Whether `step` finished steps are worth a record or a word."""
+        return not self.silent and (self._recorded(step) or self._late())
 
-    def write(self, step: int, tokens: int, loss_nats: float, **more: float) -> None:
-        """Record the state after `step` steps; `tokens` are those of one step."""
-        if self.silent or step == self._step:
-            return
-        seconds = max(time.monotonic() - self._time, 1e-9)
-        rate = (step - self._step) / seconds
-        record = {
-            "step": step,
-            "tokens": step * tokens,
-            "loss_nats": loss_nats,
-            **more,
-            "tokens_per_s": rate * tokens,
-        }
-        with open(self.file, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        self._tell(step, loss_nats, rate, tokens)
-        self._time, self._step = time.monotonic(), step
+    def write(self, step: int, tokens: int, loss_nats: float | None, **more: float) -> None:
+        """Record and tell what is due after `step` steps; `tokens` are those of one step."""
+        if self._recorded(step):
+            record = {"step": step, "tokens": step * tokens, "loss_nats": loss_nats, **more}
+            with open(self.file, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        if loss_nats is not None and (self._late() or step == self.n_steps):
+            rate = (step - self._step) / max(time.monotonic() - self._time, 1e-9)
+            self._tell(step, loss_nats, rate, tokens)
+            self._time, self._step = time.monotonic(), step
+
+    def _recorded(self, step: int) -> bool:
+        return step % self.spacing == 0 or step == self.n_steps
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._time >= self.every_s
 
     def _tell(self, step: int, loss_nats: float, rate: float, tokens: int) -> None:
         if self._bar is not None:
