@@ -18,7 +18,7 @@ FABRICATE = """
 from pathlib import Path
 from physlm.files import md5, write_text
 from physlm.provenance import locks
-from physlm.provenance.runner import meta
+from physlm.provenance.circumstances import meta
 from physlm.provenance.verdicts import State
 state = State()
 details = meta({"config": {}}, 0.1)

@@ -10,9 +10,9 @@ from typing import Any
 from physlm.config import ConfigError
 from physlm.provenance import params as parameters
 from physlm.provenance.params import FILE, check_known, check_mapping
+from physlm.provenance.template import Point, fill, references, show
 from physlm.steps.catalogue import STEPS
 
-Point = dict[str, Any]
 ALL = "all"
 STEP_KEYS = ("run", "inputs", "files", "config")
 VALUE = re.compile(r"[A-Za-z0-9._+-]+")
@@ -103,7 +103,7 @@ class Grid:
             check_mapping(section[step], f"{family}.{step}")
             for key in section[step]:
                 check_known(key, STEP_KEYS, f"{family}.{step}")
-            used |= {*section[step].get("run", []), *_references(section[step].get("config", {}))}
+            used |= {*section[step].get("run", []), *references(section[step].get("config", {}))}
         for point in self.points[family]:
             for variable in point:
                 if variable not in used:
@@ -155,7 +155,7 @@ class Grid:
             known = self.jobs.get(job.name)
             if known and (known.config, known.inputs) != (job.config, job.inputs):
                 raise ConfigError(
-                    f"{FILE}: {where}: points {_show(runs[run])} and {_show(point)} give the same "
+                    f"{FILE}: {where}: points {show(runs[run])} and {show(point)} give the same "
                     f"run {run} with different settings; add what differs to {where}.run"
                 )
             self.jobs[job.name] = job
@@ -166,7 +166,7 @@ class Grid:
 
     def _job(self, family: str, step: str, run: str, point: Point) -> Job:
         section, kind, where = self.params[family][step], self.steps[step], f"{family}.{step}"
-        config = _fill(section.get("config") or {}, point, f"{where}.config")
+        config = fill(section.get("config") or {}, point, f"{where}.config")
         names = {"tier": self.tier, "family": family, "step": step, "run": run}
         figure = str(config.get("figure"))
         inputs: dict[str, Any] = {}
@@ -246,7 +246,7 @@ def _run_id(variables: list[str], point: Point, where: str) -> str:
     parts = []
     for variable in variables:
         if variable not in point:
-            raise ConfigError(f"{FILE}: {where}: the point {_show(point)} has no {variable}")
+            raise ConfigError(f"{FILE}: {where}: the point {show(point)} has no {variable}")
         value = str(point[variable])
         if not VALUE.fullmatch(value) or isinstance(point[variable], bool | None):
             raise ConfigError(
@@ -257,39 +257,6 @@ def _run_id(variables: list[str], point: Point, where: str) -> str:
     return ",".join(parts)
 
 
-def _fill(value: Any, point: Point, where: str) -> Any:
-    if isinstance(value, str) and value.startswith("$"):
-        return _variable(value[1:], point, where)
-    if isinstance(value, dict):
-        if len(value) == 1 and str(key := next(iter(value))).startswith("$"):
-            branch = str(_variable(key[1:], point, where))
-            if branch not in value[key]:
-                raise ConfigError(
-                    f"{FILE}: {where}: {key[1:]}={branch}: no such branch, there are "
-                    f"{', '.join(value[key])}"
-                )
-            return _fill(value[key][branch], point, f"{where}.{branch}")
-        return {k: _fill(v, point, f"{where}.{k}") for k, v in value.items()}
-    if isinstance(value, list):
-        return [_fill(item, point, where) for item in value]
-    return value
-
-
-def _variable(name: str, point: Point, where: str) -> Any:
-    if name not in point:
-        raise ConfigError(f"{FILE}: {where}: ${name} is not a variable of the point {_show(point)}")
-    return point[name]
-
-
-def _references(value: Any) -> set[str]:
-    if isinstance(value, str):
-        return {value[1:]} if value.startswith("$") else set()
-    if isinstance(value, dict):
-        keys = {k[1:] for k in value if isinstance(k, str) and k.startswith("$")}
-        return keys.union(*map(_references, value.values()))
-    return set().union(*map(_references, value)) if isinstance(value, list) else set()
-
-
 def _labels(runs: list[str]) -> dict[str, str]:
     """Each run by what tells it from the others of its step, for messages."""
     split = {run: run.split(",") for run in runs if run != ALL}
@@ -297,7 +264,3 @@ def _labels(runs: list[str]) -> dict[str, str]:
     return {run: ",".join(p for p in parts if p not in common) for run, parts in split.items()} | (
         {ALL: ""} if ALL in runs else {}
     )
-
-
-def _show(point: Point) -> str:
-    return "{" + ", ".join(f"{k}: {v}" for k, v in point.items()) + "}"

@@ -85,7 +85,9 @@ def _makers(state: State, targets: list[str]) -> list[str]:
     copies = published(state.grid)
     names = []
     for target in targets:
-        job = state.grid.makers.get(copies.get(target, target))
+        # figures/<name> is taken at the tier that was asked for.
+        own = target.replace("figures/", f"results/{state.grid.tier}/figures/", 1)
+        job = state.grid.makers.get(copies.get(target, target)) or state.grid.makers.get(own)
         if job is None:
             raise ConfigError(f"{target}: no job of tier {state.grid.tier} makes this file")
         names.append(job.name)
