@@ -15,11 +15,12 @@ rule figure:
 
 
 rule publish:
-    """Copy a figure to figures/, where people look for it."""
+    """Copy a figure, in both formats, to figures/, where people look for it."""
     input:
-        jobs.published_source,
+        jobs.published_sources,
     output:
-        "figures/{published}",
+        "figures/{published}.pdf",
+        "figures/{published}.png",
     log:
         f"logs/{jobs.tier}/publish/{{published}}.log",
     wildcard_constraints:
@@ -28,4 +29,4 @@ rule publish:
     conda:
         "../envs/physlm.yaml"
     shell:
-        "cp {input} {output} 2> {log}"
+        "cp {input[0]} {output[0]} 2> {log} && cp {input[1]} {output[1]} 2>> {log}"

@@ -92,14 +92,17 @@ class Workflow:
             )
         return self._found[step, values]
 
-    def published_source(self, wildcards: Any) -> str:
-        """Input function: the figure that figures/{published} is a copy of."""
-        return self.published[f"figures/{wildcards.published}"]
+    def published_sources(self, wildcards: Any) -> list[str]:
+        """Input function: the figure that figures/{published}.pdf and .png are copies of."""
+        copies = (f"figures/{wildcards.published}{suffix}" for suffix in (".pdf", ".png"))
+        return [self.published[copy] for copy in copies]
 
     def published_names(self) -> str:
-        """Pattern of the names in figures/ that exist at this tier."""
-        names = [path.removeprefix("figures/") for path in self.published]
-        return "|".join(map(re.escape, names)) or "none"
+        """Pattern of the names in figures/ that exist at this tier, without their endings."""
+        names = {
+            str(Path(path).with_suffix("")).removeprefix("figures/") for path in self.published
+        }
+        return "|".join(map(re.escape, sorted(names))) or "none"
 
     def figures(self) -> list[str]:
         """Names of the figures, with something that is no name if there is none."""
