@@ -133,6 +133,8 @@ def _law(axis: "Axes", law: float | None, side: str) -> None:
         ha=side,
         va="bottom",
         fontsize=7,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+        zorder=2.5,
     )
 
 
