@@ -115,6 +115,23 @@ def test_judge_lists_claims_without_a_table_as_not_run() -> None:
     assert text.count("\n") == len(ledger) + 2
 
 
+def test_the_page_gives_intervals_of_seeds_and_none_of_formulas(tmp_path: Path) -> None:
+    ledger = claims.load(OmegaConf.to_container(OmegaConf.load(ROOT / "claims.yaml")))
+    runs_table = runs({(100, 1000, 20_000): [1.0, 1.0, 1.1], (0, 1000, 20_000): [0, 0.01, 0]})
+    cases = pd.DataFrame(
+        [("paper", 2.0, 2.0), ("lecture notes", 5.0, 0.0)],
+        columns=["formula", "computed", "expected"],
+    )
+    tables = {"capacity/capacity": runs_table, "information/information": cases}
+    # As `physlm report` reads it, through a file.
+    claims.judge(ledger, tables).to_csv(tmp_path / "claims.csv", index=False)
+    text = claims.markdown(pd.read_csv(tmp_path / "claims.csv", keep_default_na=False))
+    lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines()}
+    assert "effect 1.03 [0.89, 1.18], 3 seeds" in lines["K14"]
+    assert "1 of 1 cases" in lines["K12"]
+    assert "effect" not in lines["K12"]
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [

@@ -246,7 +246,7 @@ def markdown(frame: pd.DataFrame) -> str:
     lines = ["| id | claim | published | verdict | found |", "|---|---|---|---|---|"]
     for row in frame.fillna("").to_dict("records"):
         found = str(row["detail"])
-        if row["low"] != "" and row["n_seeds"] not in ("", 0, 0.0):
+        if float(row["n_seeds"] or 0) > 0:
             found += (
                 f"; effect {float(row['estimate']):.2f}"
                 f" [{float(row['low']):.2f}, {float(row['high']):.2f}], {int(row['n_seeds'])} seeds"
