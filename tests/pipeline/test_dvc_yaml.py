@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from physlm.config import ConfigError
 from physlm.provenance.closure import root_of, source
 from physlm.provenance.commit import stage_name
 from physlm.provenance.params import load
@@ -86,3 +87,25 @@ def test_22_every_tier_parses(monkeypatch: pytest.MonkeyPatch) -> None:
     for tier in yaml.safe_load((ROOT / "params.yaml").read_text())["tiers"]:
         assert load(tier)[1] == tier
         assert State(tier).grid.jobs
+
+
+def test_a_file_that_a_job_needs_is_asked_for_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["families"] = ["capacity"]
+    params["tiers"] = {
+        name: {"capacity": tier["capacity"]} for name, tier in params["tiers"].items()
+    }
+    worlds = params["capacity"]["data"]["config"]["settings"]["$world"]
+    worlds["bios"]["tokenizer_file"] = "nowhere/tokenizer.json"
+    for block in params["tiers"]["smoke"]["capacity"]["grid"]:
+        block["tokenizer"] = "gpt2"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"'nowhere/tokenizer\.json': no such file") as caught:
+        State("smoke")
+    assert "capacity.data.config" in str(caught.value)
+    worlds["bios"]["tokenizer_file"] = str(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    assert State("smoke").grid.jobs

@@ -118,7 +118,11 @@ class State:
                 continue
             checked.add(mark)
             if not lock or locks.difference(self.specs[name], lock):
-                build(_load(settings), job.config, f"{job.family}.{job.step}.config")
+                where = f"{job.family}.{job.step}.config"
+                build(_load(settings), job.config, where)
+                for path in self.grid.steps[job.step].needs(job.config):
+                    if not os.path.exists(path):
+                        raise ConfigError(f"{where}: {path!r}: no such file, and it is needed")
 
     def _check_files(self) -> None:
         for job in self.grid.jobs.values():

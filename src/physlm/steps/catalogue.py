@@ -18,6 +18,10 @@ def _no_parts(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     return []
 
 
+def _needs_nothing(config: Config) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Step:
     """One kind of job.
@@ -27,6 +31,7 @@ class Step:
     folder: where, a pattern of tier, family, step and run.
     settings: "module:Class", the dataclass that checks the config (importable without torch).
     parts: (config, {input role: config of its step}) -> modules it imports by name at run time.
+    needs: config -> files outside the repository that the job cannot do without.
     reads: input role -> the files of it that count; a role that is not named counts whole.
     git: outputs are small and committed in git; the others are kept by DVC.
     """
@@ -36,6 +41,7 @@ class Step:
     settings: str | None
     folder: str = RUN_FOLDER
     parts: Callable[[Config, Mapping[str, Config]], list[str]] = _no_parts
+    needs: Callable[[Config], list[str]] = _needs_nothing
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git: bool = False
 
@@ -50,6 +56,11 @@ def _world(config: Config) -> list[str]:
 
 def _own_world(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     return _world(config)
+
+
+def _tokenizer(config: Config) -> list[str]:
+    file = config.get("settings", {}).get("tokenizer_file")
+    return [file] if file else []
 
 
 def _corpus_world(config: Config, upstream: Mapping[str, Config]) -> list[str]:
@@ -80,6 +91,7 @@ STEPS: dict[str, Step] = {
         outputs=CORPUS,
         settings="physlm.data.corpus:DataConfig",
         parts=_own_world,
+        needs=_tokenizer,
     ),
     "pretrain": Step(
         module="physlm.steps.pretrain",
