@@ -94,18 +94,18 @@ def test_a_file_that_a_job_needs_is_asked_for_before_anything_starts(
 ) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["families"] = ["capacity"]
-    params["tiers"] = {
-        name: {"capacity": tier["capacity"]} for name, tier in params["tiers"].items()
-    }
-    worlds = params["capacity"]["data"]["config"]["settings"]["$world"]
-    worlds["bios"]["tokenizer_file"] = "nowhere/tokenizer.json"
-    for block in params["tiers"]["smoke"]["capacity"]["grid"]:
+    del params["claims"], params["information"]
+    capacity = {name: tier["capacity"] for name, tier in params["tiers"].items()}
+    params["tiers"] = {name: {"capacity": section} for name, section in capacity.items()}
+    for block in capacity["smoke"]["grid"]:
         block["tokenizer"] = "gpt2"
+    bios = params["capacity"]["data"]["config"]["settings"]["$world"]["bios"]
+    bios["tokenizer_file"] = "nowhere/tokenizer.json"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"'nowhere/tokenizer\.json': no such file") as caught:
         State("smoke")
     assert "capacity.data.config" in str(caught.value)
-    worlds["bios"]["tokenizer_file"] = str(tmp_path)
+    bios["tokenizer_file"] = str(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     assert State("smoke").grid.jobs
