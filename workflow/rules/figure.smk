@@ -19,8 +19,8 @@ rule publish:
     input:
         jobs.published_sources,
     output:
-        "figures/{published}.pdf",
-        "figures/{published}.png",
+        pdf="figures/{published}.pdf",
+        png="figures/{published}.png",
     log:
         f"logs/{jobs.tier}/publish/{{published}}.log",
     wildcard_constraints:
@@ -29,4 +29,4 @@ rule publish:
     conda:
         "../envs/physlm.yaml"
     shell:
-        "cp {input[0]} {output[0]} 2> {log} && cp {input[1]} {output[1]} 2>> {log}"
+        "cp {input} $(dirname {output.pdf}) 2> {log}"
