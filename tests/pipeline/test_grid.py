@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from physlm.config import ConfigError
+from physlm.files import read_json
 from physlm.provenance.grid import Grid
+from physlm.provenance.runner import Runner
 from tests.pipeline.project import TOY
 
 TEXT = (TOY / "params.yaml").read_text()
@@ -123,3 +125,23 @@ def test_text_that_is_no_yaml(params: dict[str, Any]) -> None:
         Grid()
     assert str(error.value).startswith("params.yaml: ")
     assert "\n" not in str(error.value)
+
+
+def test_how_a_job_is_carried_out_is_no_part_of_its_key(
+    params: dict[str, Any], tmp_path: Path
+) -> None:
+    before = grid(params).jobs
+    params["capacity"]["pretrain"]["execution"] = {"checkpoint_every_s": 3}
+    run = "world=biod,arch=gpt2_rot,d_model=16,n_people=5,seed=0"
+    name = f"laptop/capacity/pretrain/{run}"
+    job = grid(params).jobs[name]
+    assert job.execution == {"checkpoint_every_s": 3}
+    assert job.config == before[name].config
+    spec = {"name": name, "label": "x", "step": "pretrain", "module": "m", "code": {}, "files": {}}
+    spec |= {"config": {"a": 1}, "inputs": {}, "folder": "results/x", "outputs": [], "lock": "l"}
+    plain = Runner({**spec, "execution": {}}, tmp_path / "log")
+    told = Runner({**spec, "execution": job.execution}, tmp_path / "log")
+    assert told.key == plain.key
+    assert read_json(told._spec_copy(tmp_path))["config"] == {"a": 1, "checkpoint_every_s": 3}
+    params["capacity"]["pretrain"]["execution"] = {"lr_peak": 1}
+    refused(params, "lr_peak", "capacity.pretrain.execution", "checkpoint_every_s")

@@ -14,7 +14,7 @@ from physlm.provenance.template import Point, fill, references, show
 from physlm.steps.catalogue import STEPS
 
 ALL = "all"
-STEP_KEYS = ("run", "inputs", "files", "config")
+STEP_KEYS = ("run", "inputs", "files", "config", "execution")
 VALUE = re.compile(r"[A-Za-z0-9._+-]+")
 
 
@@ -24,6 +24,7 @@ class Job:
 
     inputs: role -> folder, or a list of folders for a role that stands for every run of a step.
     files: role -> paths of all the files of it that count. upstream: names of the jobs it needs.
+    execution: settings of how the job is carried out, which do not decide its result.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Job:
     run: str
     label: str
     config: dict[str, Any]
+    execution: dict[str, Any]
     inputs: dict[str, Any]
     files: dict[str, list[str]]
     upstream: tuple[str, ...]
@@ -103,6 +105,8 @@ class Grid:
             check_mapping(section[step], f"{family}.{step}")
             for key in section[step]:
                 check_known(key, STEP_KEYS, f"{family}.{step}")
+            for key in section[step].get("execution") or {}:
+                check_known(key, self.steps[step].execution, f"{family}.{step}.execution")
             used |= {*section[step].get("run", []), *references(section[step].get("config", {}))}
         for point in self.points[family]:
             for variable in point:
@@ -193,6 +197,7 @@ class Grid:
             run=run,
             label="",
             config=config,
+            execution=section.get("execution") or {},
             inputs=inputs,
             files=files,
             upstream=tuple(upstream),

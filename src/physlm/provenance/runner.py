@@ -165,7 +165,8 @@ class Runner:
 
     def _spec_copy(self, scratch: Path) -> str:
         path = scratch / "spec.json"
-        files.write_json(path, self.spec)
+        config = {**self.spec["config"], **self.spec["execution"]}
+        files.write_json(path, {**self.spec, "config": config})
         return str(path)
 
     def _follow(self, child: subprocess.Popen, log: TextIO) -> None:

@@ -100,6 +100,7 @@ class State:
             "step": job.step,
             "module": step.module,
             "config": job.config,
+            "execution": job.execution,
             "code": code,
             "inputs": job.inputs,
             "files": job.files,
@@ -119,7 +120,7 @@ class State:
             checked.add(mark)
             if not lock or locks.difference(self.specs[name], lock):
                 where = f"{job.family}.{job.step}.config"
-                build(_load(settings), job.config, where)
+                build(_load(settings), {**job.config, **job.execution}, where)
                 for path in self.grid.steps[job.step].needs(job.config):
                     if not os.path.exists(path):
                         raise ConfigError(f"{where}: {path!r}: no such file, and it is needed")

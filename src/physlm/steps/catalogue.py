@@ -31,6 +31,8 @@ class Step:
     folder: where, a pattern of tier, family, step and run.
     settings: "module:Class", the dataclass that checks the config (importable without torch).
     parts: (config, {input role: config of its step}) -> modules it imports by name at run time.
+    execution: names of settings that say how a job is carried out, not what it computes; they are
+        given under `execution` in params.yaml and are no part of a job's key.
     needs: config -> files outside the repository that the job cannot do without.
     reads: input role -> the files of it that count; a role that is not named counts whole.
     git: outputs are small and committed in git; the others are kept by DVC.
@@ -41,6 +43,7 @@ class Step:
     settings: str | None
     folder: str = RUN_FOLDER
     parts: Callable[[Config, Mapping[str, Config]], list[str]] = _no_parts
+    execution: tuple[str, ...] = ()
     needs: Callable[[Config], list[str]] = _needs_nothing
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git: bool = False
@@ -98,6 +101,7 @@ STEPS: dict[str, Step] = {
         outputs=("model.safetensors", "model.json", "metrics.jsonl"),
         settings="physlm.train.config:PretrainConfig",
         parts=_corpus_world,
+        execution=("micro_batch_size", "log_every_s", "checkpoint_every_s"),
     ),
     "measure": Step(
         module="physlm.steps.measure",
