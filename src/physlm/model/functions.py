@@ -4,6 +4,7 @@ A new activation or hidden layer is one function and one line of its table (a ne
 in physlm.model.presets). Shapes: B batch, T position, H head, D dim of a head.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -58,24 +59,31 @@ def gated(up: Tensor, activation: Activation) -> Tensor:
 
 # sqrt(8 / pi) and 0.044715 times it: tanh(u) = 2 sigmoid(2 u) - 1 makes the released GPT-2's
 # 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) equal x sigmoid(x (_A + _B x^2)).
-_A = 1.5957691216057308
-_B = 0.07135481282553484
+_A = math.sqrt(8 / math.pi)
+_B = 0.044715 * _A
 
 
 class _GeluTanh(torch.autograd.Function):
-    """x sigmoid(x (_A + _B x^2)), on a CPU a third of the time that PyTorch's own takes."""
+    """x sigmoid(x (_A + _B x^2)): on a CPU half the time of PyTorch's own, forward and backward.
+
+    With y the value and s the sigmoid, the slope is s + y (1 - s) (_A + 3 _B x^2). It is made in
+    the forward pass, where x is at hand, and is all that is kept.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        sigmoid = (x * x).mul_(_B).add_(_A).mul_(x).sigmoid_()
-        ctx.save_for_backward(x, sigmoid)
-        return x * sigmoid
+        square = x * x
+        sigmoid = (square * _B).add_(_A).mul_(x).sigmoid_()
+        y = x * sigmoid
+        if ctx.needs_input_grad[0]:
+            slope = square.mul_(3 * _B).add_(_A).mul_(y)
+            ctx.save_for_backward(slope.addcmul_(slope, sigmoid, value=-1).add_(sigmoid))
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        x, sigmoid = ctx.saved_tensors
-        slope = (x * x).mul_(3 * _B).add_(_A).mul_(x).mul_(1 - sigmoid).add_(1).mul_(sigmoid)
-        return slope.mul_(gradients[0])
+        (slope,) = ctx.saved_tensors
+        return slope * gradients[0]
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
