@@ -19,7 +19,7 @@ from physlm.train import lora
 from physlm.train.config import LoraSettings
 from tests.train import toy
 
-ARCHS = ["gpt2", "gpt2_rot", "llama", "mistral"]
+ARCHS = ["gpt2", "gpt2_rot", "gpt2_rel", "llama", "mistral", "gbert", "deberta"]
 RANKS = [(3, 5), (4, 0), (0, 6)]
 TOKENS = torch.arange(24).view(2, 12) % toy.D_VOCAB
 
@@ -64,7 +64,7 @@ def test_the_function_is_unchanged_at_the_start(arch: str, rank_qv: int, rank_em
         torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
         for block in base.blocks:
             attn: Any = block.attn
-            attn.qkv = lora.SplitQkv(attn.qkv, base.config.d_head * (base.config.n_kv_heads or 0))
+            attn.qkv = lora.SplitQkv(attn.qkv, base.config.d_qkv)
     assert torch.equal(base(TOKENS), after)
     weights = dict(plain(arch).named_parameters())
     merged = lora.merge(model)
@@ -216,14 +216,14 @@ def load_file_bytes(content: bytes, folder: Path) -> dict[str, Tensor]:
     return load_file(copied)
 
 
-def test_a_model_without_the_matrices_is_refused() -> None:
-    model = plain()
-    block: Any = model.blocks[1]
-    block.attn.qkv = torch.nn.Linear(16, 16)
-    with pytest.raises(ConfigError, match=r"rank_qv=3: must be 0 for this model, blocks\.1 has no"):
+@pytest.mark.parametrize("arch", ["gpt2_pos", "gpt2_uni"])
+def test_a_model_without_queries_is_refused(arch: str) -> None:
+    model = plain(arch)
+    with pytest.raises(ConfigError, match=r"rank_qv=3: must be 0 for this model, blocks\.0 has no"):
         lora.adapt(model, settings(), seed=0)
     assert all(p.requires_grad for p in model.parameters())
     lora.adapt(model, settings(rank_qv=0), seed=0)
+    assert torch.equal(model(TOKENS), plain(arch)(TOKENS))
     with pytest.raises(ConfigError, match="has adapters already"):
         lora.adapt(model, settings(rank_qv=0), seed=0)
 

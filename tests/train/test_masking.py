@@ -11,7 +11,7 @@ from tokenizers import pre_tokenizers
 from physlm.config import ConfigError, build
 from physlm.data import corpus as corpora
 from physlm.data.stream import Stream
-from physlm.train.config import MaskingConfig, ModelSettings
+from physlm.train.config import MaskingConfig
 from physlm.train.losses import IGNORED
 from physlm.train.masking import Masked, Words
 from tests.train import toy
@@ -216,11 +216,11 @@ def test_impossible_settings_are_refused(settings: dict[str, float], message: st
     assert build(MaskingConfig, {"mask_share": 0.9, "random_share": 0.1}).rate == 0.15
 
 
-def test_the_objective_goes_with_the_direction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_objective_goes_with_the_direction() -> None:
     assert toy.config().masking is None
     with pytest.raises(ConfigError, match=r"masking=.*must be left out for a causal model"):
         toy.config(masking={})
-    monkeypatch.setattr(ModelSettings, "causal", False, raising=False)
-    assert toy.config().masking == MaskingConfig()
-    assert toy.config(masking={"rate": 0.2}).masking == MaskingConfig(rate=0.2)
-    assert toy.config().science()["masking"]["mask_share"] == 0.8
+    model = {"arch": "gbert", "n_layers": 1, "d_model": 16, "n_heads": 2}
+    assert toy.config(model=model).masking == MaskingConfig()
+    settings = toy.config(model=model, masking={"rate": 0.2})
+    assert settings.science()["masking"] == {"rate": 0.2, "mask_share": 0.8, "random_share": 0.1}

@@ -20,7 +20,7 @@ def run(job: Job) -> None:
     from physlm.data.stream import Stream
     from physlm.model.storage import save_model
     from physlm.train.loop import train
-    from physlm.train.losses import mean_nats
+    from physlm.train.losses import objective
     from physlm.train.masking import Masked, Words
     from physlm.train.start import starting_model
 
@@ -34,7 +34,7 @@ def run(job: Job) -> None:
     model, base = starting_model(config, corpus.manifest, folder)
     outcome = train(
         model,
-        mean_nats,
+        objective(model.config),
         batches,
         n_steps=stream.n_steps(config.exposures),
         config=config,

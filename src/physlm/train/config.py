@@ -171,4 +171,4 @@ class PretrainConfig(TrainConfig):
     @property
     def masked(self) -> bool:
         """Whether the objective is masked modelling."""
-        return not getattr(self.model, "causal", True)
+        return not self.model.causal

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,11 +15,9 @@ from torch import Tensor, nn
 from physlm.config import require
 from physlm.train import checkpoints
 from physlm.train.config import TrainConfig
-from physlm.train.losses import divisors
+from physlm.train.losses import Loss, divisors
 from physlm.train.metrics import Losses, Reporter
 from physlm.train.optimiser import learning_rate, make_optimiser
-
-Loss = Callable[[nn.Module, Tensor], Tensor]
 
 
 class Batches(Protocol):

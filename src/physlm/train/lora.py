@@ -37,9 +37,8 @@ _NAME = "default"
 class SplitQkv(nn.Module):
     """Query, key and value matrices apart, so that some of them can be adapted."""
 
-    def __init__(self, fused: nn.Linear, d_kv: int) -> None:
+    def __init__(self, fused: nn.Linear, sizes: tuple[int, int, int]) -> None:
         super().__init__()
-        sizes = (fused.out_features - 2 * d_kv, d_kv, d_kv)
         weights = fused.weight.detach().split(sizes)
         biases = [None] * 3 if fused.bias is None else fused.bias.detach().split(sizes)
         self.q, self.k, self.v = (
@@ -60,7 +59,7 @@ def adapt(model: Transformer, settings: LoraSettings, seed: int) -> None:
     if settings.rank_qv:
         for block in model.blocks:
             attn = cast(Any, block).attn
-            attn.qkv = SplitQkv(attn.qkv, _d_kv(model))
+            attn.qkv = SplitQkv(attn.qkv, model.config.d_qkv)
     config = LoraConfig(
         target_modules=list(ranks),
         rank_pattern={re.escape(place): rank for place, rank in ranks.items()},
@@ -160,26 +159,22 @@ def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     return linear
 
 
-def _d_kv(model: Transformer) -> int:
-    return (model.config.n_kv_heads or 0) * model.config.d_head
-
-
 def _places(
     model: Transformer, settings: LoraSettings
 ) -> dict[str, tuple[tuple[int, int], tuple[int, int]]]:
     """Module -> the shapes of its two factors, as PEFT stores them: [rank, in] and [out, rank]."""
     if any(isinstance(module, LoraLayer) for module in model.modules()):
         raise ConfigError("the model has adapters already; merge them before others are added")
-    d, d_kv = model.config.d_model, _d_kv(model)
+    d_q, d_k, d_v = model.config.d_qkv
     r, places = settings.rank_qv, {}
     for i, block in enumerate(model.blocks if r else []):
         fused = getattr(getattr(block, "attn", None), "qkv", None)
-        if not isinstance(fused, nn.Linear) or fused.out_features != d + 2 * d_kv:
+        if not d_q or not isinstance(fused, nn.Linear) or fused.out_features != d_q + d_k + d_v:
             raise ConfigError(
                 f"rank_qv={r}: must be 0 for this model, blocks.{i} has no query and value matrices"
             )
-        places[f"blocks.{i}.attn.qkv.q"] = ((r, fused.in_features), (d, r))
-        places[f"blocks.{i}.attn.qkv.v"] = ((r, fused.in_features), (d_kv, r))
+        places[f"blocks.{i}.attn.qkv.q"] = ((r, fused.in_features), (d_q, r))
+        places[f"blocks.{i}.attn.qkv.v"] = ((r, fused.in_features), (d_v, r))
     r = settings.rank_embed
     if r:
         places["embed"] = ((r, model.embed.num_embeddings), (model.embed.embedding_dim, r))

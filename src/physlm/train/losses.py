@@ -11,12 +11,17 @@ B batch, T position, V vocabulary.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from physlm.model.config import ModelConfig
+from physlm.model.mlp import balance_loss
 from physlm.model.transformer import loss_nats
+
+Loss = Callable[[nn.Module, Tensor], Tensor]
 
 IGNORED = -100
 
@@ -35,6 +40,19 @@ def mean_nats(model: nn.Module, batch: Tensor) -> Tensor:
     total = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
     # The stock mean of no token is not a number, and a piece of a batch may have none.
     return total / (labels != IGNORED).sum().clamp(min=1)
+
+
+def balanced_nats(model: nn.Module, batch: Tensor) -> Tensor:
+    """`mean_nats`, whose gradient has the load-balancing losses of the model's mixtures in it."""
+    loss = mean_nats(model, batch)
+    balance = balance_loss(model)
+    # Trained but not told: the loss of a run is that of its tokens.
+    return loss + (balance - balance.detach()) if isinstance(balance, Tensor) else loss
+
+
+def objective(config: ModelConfig) -> Loss:
+    """The loss that trains a model of this configuration."""
+    return balanced_nats if config.mlp == "moe" else mean_nats
 
 
 def n_scored(batch: np.ndarray) -> int:

@@ -3,16 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from physlm.config import ConfigError
+from physlm.config import ConfigError, require
 from physlm.model.config import ModelConfig
 from physlm.model.storage import load_model
 from physlm.model.transformer import Transformer, init_weights
 from physlm.train.checkpoints import digest
 from physlm.train.config import PretrainConfig
-
-# Fields of a model's configuration in which a run may differ from the model that it goes on from:
-# how weights were drawn once, and a longest context of which a run may use a part (checked apart).
-FREE = ("init_std", "n_ctx")
 
 
 def starting_model(
@@ -24,13 +20,16 @@ def starting_model(
     ConfigError if the model in `folder` has another architecture or vocabulary.
     """
     d_vocab = manifest["d_vocab"] + config.masked
-    wanted = config.model.resolve(d_vocab, config.stream.n_ctx)
+    n_ctx = config.stream.n_ctx
     if folder is None:
-        model = Transformer(wanted)
+        model = Transformer(config.model.resolve(d_vocab, n_ctx))
         init_weights(model, config.seed)
         return model, {}
     model, info = load_model(folder)
-    _compare(wanted, model.config, folder)
+    context = model.config.n_ctx
+    _compare(config.model.resolve(d_vocab, context), model.config, folder)
+    most = f"at most {context}, the context of the model of {folder}"
+    require(n_ctx <= context, "stream.n_ctx", n_ctx, most)
     same_corpus = info.get("corpus_digest") == manifest["digest"]
     vocabulary = info.get("vocabulary_digest")
     if vocabulary is None and not same_corpus:
@@ -49,11 +48,7 @@ def starting_model(
 def _compare(wanted: ModelConfig, given: ModelConfig, folder: Path) -> None:
     for key, value in vars(wanted).items():
         theirs = getattr(given, key)
-        if key not in FREE and theirs != value:
+        # How the weights were drawn is no matter once they are there.
+        if key != "init_std":
             name = "d_vocab of the corpus" if key == "d_vocab" else f"model.{key}"
-            raise ConfigError(f"{name}={value!r}: must be {theirs!r}, as in the model of {folder}")
-    if wanted.n_ctx > given.n_ctx:
-        raise ConfigError(
-            f"stream.n_ctx={wanted.n_ctx}: must be at most {given.n_ctx}, the context of the model "
-            f"of {folder}"
-        )
+            require(value == theirs, name, value, f"{theirs!r}, as in the model of {folder}")
