@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from physlm.random import torch_generator
-from physlm.train.losses import IGNORED, divisors, mean_nats, n_scored
+from physlm.train.losses import IGNORED, balanced_nats, divisors, mean_nats, n_scored, objective
 from tests.train import toy
 
 
@@ -49,6 +49,41 @@ def test_labels_of_next_tokens_are_the_plain_loss() -> None:
     windows = torch.from_numpy(toy.Counting(12, 8).take({"taken": 0})[0])
     labelled = torch.stack([windows[:, :-1], windows[:, 1:]], 1)
     torch.testing.assert_close(mean_nats(model, labelled), mean_nats(model, windows))
+
+
+@pytest.mark.parametrize("arch", ["gbert", "gpt2", "gpt2_rot"])
+def test_padding_changes_nothing(arch: str) -> None:
+    model = toy.fresh(toy.config(model={"arch": arch, "n_layers": 2, "d_model": 16, "n_heads": 2}))
+    inputs = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6]])
+    labels = torch.tensor([[IGNORED, 7, IGNORED, 2, 2, IGNORED, 8, 1]])
+    alone = mean_nats(model, torch.stack([inputs, labels], 1))
+    for left, right in ((3, 0), (0, 2)) if arch == "gbert" else ((4, 0), (0, 4)):
+        pad = (left, right)
+        parts = [
+            nn.functional.pad(inputs, pad, value=11),
+            nn.functional.pad(labels, pad, value=IGNORED),
+            nn.functional.pad(torch.ones_like(inputs), pad),
+        ]
+        padded = mean_nats(model, torch.stack(parts, 1))
+        torch.testing.assert_close(padded, alone, rtol=0, atol=1e-6)
+
+
+def test_mixtures_train_with_their_balance() -> None:
+    model = {"arch": "gpt2_rot", "n_layers": 2, "d_model": 16, "n_heads": 2, "mlp": "moe"}
+    settings = toy.config(model=model | {"n_experts": 4, "balance_weight": 0.5})
+    ours, reference = toy.fresh(settings).train(), toy.fresh(settings).train()
+    assert objective(ours.config) is balanced_nats
+    assert objective(toy.fresh(toy.config()).config) is mean_nats
+    windows = torch.from_numpy(toy.Counting(12, 8).take({"taken": 0})[0])
+    value = balanced_nats(ours, windows)
+    value.backward()
+    plain = mean_nats(reference, windows)
+    blocks: list[Any] = list(reference.blocks)
+    (plain + 0.5 * sum(block.mlp.balance for block in blocks)).backward()
+    assert value.item() == plain.item()
+    for a, b in zip(ours.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+    assert blocks[0].mlp.router.weight.grad.abs().max() > 1e-3
 
 
 def test_no_label_is_no_loss_and_no_gradient() -> None:

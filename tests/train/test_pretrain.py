@@ -13,6 +13,7 @@ from physlm.data import corpus
 from physlm.model.storage import load_model
 from physlm.random import generator
 from physlm.steps import job, pretrain
+from physlm.train import losses
 from physlm.train.checkpoints import digest
 from tests.train import toy
 
@@ -230,14 +231,14 @@ def test_a_checkpoint_of_another_base_is_refused(
 
 
 def test_a_masked_model_learns_its_people(tmp_path: Path, data: Path) -> None:
-    sizes = {"d_model": 32, "n_heads": 2, "n_layers": 2}
     spec = write_spec(
         tmp_path,
         data,
-        model=GBERT | sizes,
+        model=GBERT | {"d_model": 64, "n_heads": 4},
         stream={"n_ctx": 14, "batch_size": 8},
-        masking={"rate": 0.3, "mask_share": 1.0, "random_share": 0.0},
-        exposures=1500,
+        masking={"rate": 0.3},
+        optimiser={"lr_peak": 0.005},
+        exposures=1000,
     )
     assert run(spec) == 0
     model, info = load_model(tmp_path / "out")
@@ -252,5 +253,29 @@ def test_a_masked_model_learns_its_people(tmp_path: Path, data: Path) -> None:
     # Two entries in a row, as in training, of which the second is asked for.
     with torch.no_grad():
         logits = model(torch.cat([tokens.roll(1, 0), hidden], 1))[:, 12:]
-    right = (logits.argmax(-1) == tokens[:, 5:]).float().mean()
-    assert right > 0.9, (right, info["final_loss_nats"])
+    said = logits.argmax(-1)
+    # One in eight by chance; more of it for the wrong person would be the corpus, not the name.
+    assert (said == tokens[:, 5:]).float().mean() > 0.5
+    assert (said == tokens.roll(1, 0)[:, 5:]).float().mean() < 0.35
+    assert info["final_loss_nats"] < 2.5
+
+
+def test_a_masked_run_cut_in_two_ends_bit_equal(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"model": GBERT, "checkpoint_every_s": 0}
+    assert run(write_spec(tmp_path / "whole", data, **changes)) == 0
+    spec, calls = write_spec(tmp_path / "cut", data, **changes), iter(range(71))
+
+    def cut(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+        if next(calls, None) is None:
+            raise ValueError("cut")
+        return losses.mean_nats(model, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(losses, "objective", lambda config: cut)
+        assert run(spec) == 2
+    assert run(spec) == 0
+    for name in ("model.safetensors", "model.json", "metrics.jsonl"):
+        whole = (tmp_path / "whole/out" / name).read_bytes()
+        assert whole == (tmp_path / "cut/out" / name).read_bytes()
