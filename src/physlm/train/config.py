@@ -120,8 +120,10 @@ class LoraSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What every kind of training has. micro_batch_size: rows of one process that go through the
-    model at once (None: all of them); gradients of the others are accumulated.
+    """What every kind of training has.
+
+    micro_batch_size: rows of one process that go through the model at once (None: all of them);
+    gradients of the others are accumulated. In rows, as a piece is whole rows.
     """
 
     optimiser: OptimiserConfig
