@@ -53,7 +53,7 @@ def test_rotary_angles_are_those_of_the_definition() -> None:
         for pair in range(8):
             angle = position * 10000 ** (-2 * pair / 8) if pair < 4 else 0.0
             expected = complex(math.cos(angle), math.sin(angle))
-            assert abs(complex(angles[position, pair]) - expected) < 1e-6
+            assert abs(complex(*angles[position, pair].tolist()) - expected) < 1e-6
 
 
 def test_scores_depend_on_the_distance_alone() -> None:

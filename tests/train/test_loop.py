@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -237,3 +238,13 @@ def test_two_processes_are_one_up_to_rounding(tmp_path: Path, source: str) -> No
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
     assert shared["loss_nats"] == pytest.approx(alone["loss_nats"], abs=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_is_the_same_up_to_rounding(tmp_path: Path) -> None:
+    plain, outcome = toy.run(tmp_path / "plain", 20)
+    compiled, again = toy.run(tmp_path / "compiled", 20, compile=True)
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    for a, b in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    assert again.loss_nats == pytest.approx(outcome.loss_nats, abs=1e-5)

@@ -61,7 +61,7 @@ class Cache:
 class Pass:
     """One forward pass of n_rows x n new tokens after `first` cached ones.
 
-    angles: of the new tokens, complex [(B,) T, dims / 2]; None without rotary positions.
+    angles: of the new tokens, [(B,) T, dims / 2, 2]; None without rotary positions.
     mask: which new tokens are real, bool [B, T], and places: the position of each, counting real
         ones; None if all are and positions are first, first + 1, ...
     visible: what each query may look at, bool broadcast to [B, H, T, S]; None: all that `causal`

@@ -16,7 +16,7 @@ Activation = Callable[[Tensor], Tensor]
 
 
 def rotary_angles(n_ctx: int, d_head: int, d_rotary: int, base: float) -> Tensor:
-    """exp(i angle) of every position and pair of dims, complex [T, D / 2].
+    """Cosine and sine of the angle of every position and pair of dims, [T, D / 2, 2].
 
     Pair j of the d_rotary / 2 rotated ones turns by position / base^(2 j / d_rotary); the other
     pairs stand still, which costs less than taking the rotated dims out and putting them back.
@@ -25,11 +25,11 @@ def rotary_angles(n_ctx: int, d_head: int, d_rotary: int, base: float) -> Tensor
     pairs = torch.arange(d_rotary // 2, dtype=torch.float64)
     frequency[: d_rotary // 2] = base ** (-2 * pairs / d_rotary)
     angle = torch.outer(torch.arange(n_ctx, dtype=torch.float64), frequency)
-    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+    return torch.stack((angle.cos(), angle.sin()), -1).float()
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Turn each pair of neighbouring dims of x [B, T, H D] by `angles`, complex [(B,) T, H D / 2].
+    """Turn each pair of neighbouring dims of x [B, T, H D] by `angles`, [(B,) T, H D / 2, 2].
 
     Pairs are neighbours (2 j, 2 j + 1), where GPT-NeoX and LLaMA checkpoints pair j with
     j + d_rotary / 2: the same function after a permutation of the rows of the query and key
@@ -38,11 +38,12 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     pairs = x.float().view(*x.shape[:-1], -1, 2)
     if torch.compiler.is_compiling():
         # The compiler makes one kernel of this and cannot make one of complex numbers.
-        cos, sin = torch.view_as_real(angles).unbind(-1)
+        cos, sin = angles.unbind(-1)
         even, odd = pairs.unbind(-1)
         turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1)
     else:
-        turned = torch.view_as_real(torch.view_as_complex(pairs) * angles)
+        complex_angles = torch.view_as_complex(angles)
+        turned = torch.view_as_real(torch.view_as_complex(pairs) * complex_angles)
     return turned.view(x.shape).to(x.dtype)
 
 

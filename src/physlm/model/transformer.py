@@ -120,7 +120,7 @@ class Transformer(nn.Module):
         if config.positions != "rotary":
             return None
         angles = rotary_angles(config.n_ctx, config.d_head, config.d_rotary, config.rotary_base)
-        return angles.repeat(1, config.n_heads + (config.n_kv_heads or 0))
+        return angles.repeat(1, config.n_heads + (config.n_kv_heads or 0), 1)
 
     def forward(
         self,

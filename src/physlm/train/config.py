@@ -8,7 +8,7 @@ from physlm.config import require
 from physlm.model.config import ModelSettings
 
 # Settings that change how a run is carried out, not what it computes (up to rounding).
-OPERATIONAL = ("threads", "micro_batch_size", "log_every_s", "checkpoint_every_s")
+OPERATIONAL = ("threads", "micro_batch_size", "compile", "log_every_s", "checkpoint_every_s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,8 @@ class TrainConfig:
     """What every kind of training has.
 
     micro_batch_size: rows of one process that go through the model at once (None: all of them);
-    gradients of the others are accumulated. In rows, as a piece is whole rows.
+    gradients of the others are accumulated. In rows, as a piece is whole rows. compile: with
+    torch.compile, which needs a C++ compiler (on a GPU, Triton) and up to minutes before it pays.
     """
 
     optimiser: OptimiserConfig
@@ -131,6 +132,7 @@ class TrainConfig:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     threads: int = 1
     micro_batch_size: int | None = None
+    compile: bool = False
     log_every_s: float = 10.0
     checkpoint_every_s: float = 60.0
 

@@ -79,6 +79,8 @@ def train(
     rows, micro = share(batches.batch_size, accelerator, config.micro_batch_size)
     model.to(accelerator.device).train()
     bare, optimiser = model, make_optimiser(model, optim)
+    if config.compile:
+        model.compile()
     stepper: Any = optimiser
     if accelerator.num_processes > 1 or precision != "no":
         # On one process in fp32 this would return both as they are, after 0.7 s of imports.
