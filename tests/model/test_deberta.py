@@ -88,7 +88,8 @@ def make_attention(case: Case, causal: bool = False) -> Attention:
 def parts(attention: Attention) -> tuple[Relative, Tensor, Tensor]:
     """The module of the added scores; weights [3, C, C] and biases [3, C] of q, k, v."""
     assert isinstance(attention.scores, Relative)
-    return attention.scores, *(p.unflatten(0, (3, -1)) for p in attention.qkv.parameters())
+    weight, bias = (p.unflatten(0, (3, -1)) for p in attention.qkv.parameters())
+    return attention.scores, weight, bias
 
 
 def peer_of(attention: Attention, case: Case, version: str) -> Any:
@@ -298,7 +299,7 @@ def copy_into(peer: Any, model: Transformer) -> None:
 def test_logits_equal_those_of_the_released_model(case: Case, side: str | None) -> None:
     """The whole of DebertaV2ForMaskedLM without buckets, norm of the table or convolution."""
     d = case.n_heads * case.d_head
-    sizes = {"d_model": d, "n_heads": case.n_heads, "n_layers": 2, "d_vocab": 23}
+    sizes: dict[str, Any] = {"d_model": d, "n_heads": case.n_heads, "n_layers": 2, "d_vocab": 23}
     config = ModelConfig(arch="deberta", n_ctx=20, max_distance=case.reach, **sizes)
     model = Transformer(config).eval()
     for name, parameter in model.named_parameters():
