@@ -19,7 +19,7 @@ from physlm.train.config import PretrainConfig
 WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 
 # model.json and metrics.jsonl (some 200 records) of a training; measure.json.
-TRAINING_NOTES, MEASURE_NOTES = 30_000, 1_200
+TRAINING_NOTES, MEASURE_NOTES = 30_000, 900
 
 
 @dataclass(frozen=True, kw_only=True)

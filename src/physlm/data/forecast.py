@@ -49,13 +49,15 @@ class Forecast:
 
     def n_windows(self, n_ctx: int) -> int:
         """Windows of at most n_ctx tokens that hold one whole entry of everybody."""
-        ends = self.lengths.cumsum()
-        windows, start = 0, 0
-        while start < len(ends):
-            before = ends[start - 1] if start else 0
-            start = max(start + 1, int(ends.searchsorted(before + n_ctx, side="right")))
-            windows += 1
-        return -(-self.n_people * windows // len(ends))
+        ends, first = self.lengths.cumsum(), [0]
+        while first[-1] < len(ends):
+            before = ends[first[-1] - 1] if first[-1] else 0
+            next_one = int(ends.searchsorted(before + n_ctx, side="right"))
+            first.append(max(first[-1] + 1, next_one))
+        if self.n_people == len(ends) or len(first) == 2:
+            return -(-self.n_people * (len(first) - 1) // len(ends))
+        # The last window of a sample is seldom full.
+        return -(-self.n_people * (len(first) - 2) // first[-2])
 
 
 def forecast(config: DataConfig) -> Forecast:

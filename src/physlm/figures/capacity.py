@@ -62,16 +62,17 @@ def best_learning_rates(frame: pd.DataFrame) -> pd.DataFrame:
     alike). Part 3.3 tries several at 100 exposures from 2M people (Parameter 2) and reports one
     point for each model.
     """
-    rates = frame.groupby([*CONFIGURATION, "lr_peak"], as_index=False)["bits_per_param"].mean()
-    rates = rates.sort_values(["bits_per_param", "lr_peak"], ascending=[False, True])
-    best = rates.drop_duplicates(CONFIGURATION)[[*CONFIGURATION, "lr_peak"]]
-    return frame.merge(best, on=[*CONFIGURATION, "lr_peak"])
+    keys = [*CONFIGURATION, "lr_peak"]
+    rates = pd.DataFrame(frame.groupby(keys, as_index=False)["bits_per_param"].mean())
+    rates = rates.sort_values(by=["bits_per_param", "lr_peak"], ascending=[False, True])
+    return frame.merge(rates.drop_duplicates(CONFIGURATION)[keys], on=keys)
 
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Mean, 95 % interval (Student's t over seeds) and n of bits_per_param per configuration.
 
-    `frame` has one learning rate for each, see best_learning_rates. Columns: CONFIGURATION, n_params, max_bits_per_param (mean), mean, low, high, n.
+    `frame` has one learning rate for each, see best_learning_rates. Columns: CONFIGURATION,
+    n_params, max_bits_per_param (mean), mean, low, high, n.
     """
     from physlm.statistics import interval
 

@@ -83,8 +83,8 @@ def _notes(
     scratch = max(cost.scratch_bytes for cost in priced)
     if scratch:
         lines.append(
-            f"Scratch: up to {short(scratch, 'B')} for each job while it runs (two checkpoints with "
-            "the optimiser's state, one replacing the other)."
+            f"Scratch: up to {short(scratch, 'B')} for each job while it runs (two checkpoints "
+            "with the optimiser's state, one replacing the other)."
         )
     lines += [f"Assumed: {text}." for text in sorted({c.assumed for c in priced if c.assumed})]
     lines.append("No price, seconds to minutes each: steps with '-', and the start of every job.")
