@@ -35,7 +35,7 @@ def build(folder: Path) -> "Project":
         os.replace(source / name, folder / name)
     for name in ("job.py", "catalogue.py"):
         _copy(ROOT / "src/physlm/steps" / name, source / "steps" / name, ignore)
-    for package in ("steps", "data", "model", "train", "evaluate", "figures"):
+    for package in ("steps", "costs", "data", "model", "train", "evaluate", "figures"):
         (source / package / "__init__.py").touch()
     project = Project(folder)
     project.sh("git init -q -b main . && git config user.name t && git config user.email t@t.t")
