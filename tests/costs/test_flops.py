@@ -7,7 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from physlm.config import build
 from physlm.costs.flops import forward_flops, training_flops
-from physlm.model.config import PRESETS, ModelConfig, ModelSettings, count_parameters, named_size
+from physlm.model.config import ModelConfig, ModelSettings, count_parameters, named_size
+from physlm.model.presets import PRESETS
 from physlm.model.transformer import Transformer, loss_nats
 
 SIZES = [
@@ -32,15 +33,40 @@ def counted(config: ModelConfig, rows: int) -> tuple[int, int]:
     return forward.get_total_flops(), backward.get_total_flops()
 
 
+def tables(config: ModelConfig) -> int:
+    """FLOPs of the tables of disentangled attention, once a pass, which the formula leaves out."""
+    if config.positions != "relative":
+        return 0
+    return config.n_layers * 2 * 2 * config.n_distances * config.d_model**2
+
+
 @pytest.mark.parametrize("arch", sorted(PRESETS))
 @pytest.mark.parametrize(("sizes", "d_vocab", "n_ctx"), SIZES)
 def test_equals_what_pytorch_counts(arch: str, sizes: dict, d_vocab: int, n_ctx: int) -> None:
     # To the last digit: both count the matrix products and nothing else, attention in full.
     config = ModelSettings(arch=arch, **sizes).resolve(d_vocab, n_ctx)
-    n_tokens = 3 * n_ctx
+    n_tokens, once = 3 * n_ctx, tables(config)
     forward, backward = counted(config, 3)
-    assert forward == n_tokens * sum(forward_flops(config, n_ctx).values())
-    assert forward + backward == n_tokens * training_flops(config, n_ctx)
+    assert forward == n_tokens * sum(forward_flops(config, n_ctx).values()) + once
+    assert forward + backward == n_tokens * training_flops(config, n_ctx) + 3 * once
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"mlp": "quarter"},
+        {"mlp": "none"},
+        {"mlp": "gated"},
+        {"canon": "ABCD"},
+        {"mlp": "moe", "n_experts": 4},
+        {"mlp": "moe", "n_experts": 4, "top_k": 2, "capacity_factor": 1.5},
+    ],
+)
+def test_every_kind_of_mlp_is_counted(switches: dict) -> None:
+    config = ModelSettings(n_layers=2, d_model=48, n_heads=6, **switches).resolve(31, 16)
+    forward, backward = counted(config, 4)
+    assert forward == 4 * 16 * sum(forward_flops(config, 16).values())
+    assert forward + backward == 4 * 16 * training_flops(config, 16)
 
 
 @pytest.mark.parametrize("size", ["12-12", "24-16", "28-20"])

@@ -61,7 +61,7 @@ def data(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
 def pretrain(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """A training on the corpus `corpus`, as long as Stream.n_steps will say."""
     run, corpus = build(PretrainConfig, config), _corpus(sources["corpus"])
-    n_ctx, rows = run.stream.n_ctx, run.stream.batch_size
+    n_ctx, rows = run.stream.n_ctx, run.stream.rows
     model = run.model.resolve(corpus.d_vocab, n_ctx)
     n_params, steps = count_parameters(model), 0
     if run.exposures > 0:

@@ -199,6 +199,11 @@ class ModelSettings:
         """How many times d_mlp the first layer of the MLP puts out: twice for a gated one."""
         return MLPS[self.mlp or ""].n_up
 
+    @property
+    def n_distances(self) -> int:
+        """Rows of the table of `relative` positions."""
+        return 2 * (self.max_distance or 0)
+
     def resolve(self, d_vocab: int, n_ctx: int) -> "ModelConfig":
         """The complete configuration for this vocabulary and context."""
         return ModelConfig(**vars(self), d_vocab=d_vocab, n_ctx=n_ctx)
@@ -252,7 +257,7 @@ def count_parameters(config: ModelConfig) -> int:
     if positions == "absolute":
         total += config.n_ctx * d
     if positions == "relative":
-        total += 2 * (config.max_distance or 0) * d
+        total += config.n_distances * d
     return total
 
 

@@ -107,7 +107,7 @@ class Transformer(nn.Module):
         self.embed = nn.Embedding(config.d_vocab, d)
         absolute, relative = config.positions == "absolute", config.positions == "relative"
         self.embed_positions = nn.Embedding(config.n_ctx, d) if absolute else None
-        self.embed_distances = nn.Embedding(2 * (config.max_distance or 0), d) if relative else None
+        self.embed_distances = nn.Embedding(config.n_distances, d) if relative else None
         self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layers))
         # Before the output layer, or after the embeddings if norms come after.
         self.norm = _norm(config)
