@@ -1,12 +1,12 @@
 """Our transformer against the Hugging Face classes on copied weights."""
 
-import builtins
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import Tensor
 
 from physlm.config import ConfigError
@@ -14,8 +14,6 @@ from physlm.model.config import ModelConfig
 from physlm.model.huggingface import config_from_huggingface, from_huggingface, to_huggingface
 from physlm.model.transformer import Transformer, init_weights
 from physlm.random import torch_generator
-
-transformers = pytest.importorskip("transformers")
 
 D_VOCAB, N_CTX = 61, 40
 ARCHS = ["gpt2", "gpt2_rot", "llama", "mistral", "bert"]
@@ -292,18 +290,3 @@ def test_an_import_names_what_we_lack(name: str, settings: dict[str, Any], messa
         config_from_huggingface(config, name)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
-
-
-def test_without_transformers_the_error_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "transformers":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ImportError, match=r"pip install 'physlm\[hub\]'"):
-        to_huggingface(make("gpt2", 1, 16, 1))

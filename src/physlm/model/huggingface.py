@@ -29,11 +29,13 @@ ACTIVATIONS = {
 def to_huggingface(model: Transformer) -> Any:
     """The Hugging Face model with these weights, in evaluation mode.
 
-    Raises ConfigError if no class has this architecture, ImportError without transformers.
+    Raises ConfigError if no class has this architecture.
     """
+    import transformers  # takes a second, which only conversions should pay
+
     config = model.config
     name = _class_name(config)
-    layout, peer_class = LAYOUTS[name], getattr(_transformers(), name)
+    layout, peer_class = LAYOUTS[name], getattr(transformers, name)
     peer = peer_class(peer_class.config_class(**_their_settings(config, layout)))
     theirs: dict[str, Tensor] = {}
     for ours, tensor in model.state_dict().items():
@@ -143,13 +145,3 @@ def _fraction(n_dims: int, d_head: int) -> float:
     """The share of a head that rounds down to `n_dims` of its dims, on both sides."""
     fraction = n_dims / d_head
     return fraction if int(d_head * fraction) == n_dims else math.nextafter(fraction, 1)
-
-
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise ImportError(
-            "transformers is not installed: pip install 'physlm[hub]' to convert models"
-        ) from None
-    return transformers
