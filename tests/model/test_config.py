@@ -179,6 +179,7 @@ BAD = [
     ({"causal": "yes"}, "causal='yes': must be bool or null, not str"),
     ({"norm_eps": 0}, "norm_eps=0.0: must be above 0"),
     ({"init_std": 0}, "init_std=0.0: must be above 0"),
+    ({"capacity_factor": float("inf")}, "capacity_factor=inf: must be finite"),
     # Heads of keys and values.
     ({"n_kv_heads": 3}, "n_kv_heads=3: must be a divisor of n_heads=2"),
     ({"n_kv_heads": 0}, "n_kv_heads=0: must be a divisor of n_heads=2"),

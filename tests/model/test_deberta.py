@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+import transformers
+import transformers.models.deberta.modeling_deberta as v1
+import transformers.models.deberta_v2.modeling_deberta_v2 as v2
 from torch import Tensor, nn
 
 from physlm.model.attention import Attention, Relative, content_to_position, position_to_content
@@ -18,10 +21,6 @@ from physlm.model.cache import Pass, visible
 from physlm.model.config import ModelConfig
 from physlm.model.transformer import Transformer
 from physlm.random import torch_generator
-
-transformers = pytest.importorskip("transformers")
-v1 = pytest.importorskip("transformers.models.deberta.modeling_deberta")
-v2 = pytest.importorskip("transformers.models.deberta_v2.modeling_deberta_v2")
 
 N_ROWS = 3
 VERSIONS = ["v1", "v2"]

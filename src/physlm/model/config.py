@@ -4,6 +4,7 @@ An architecture is a point in a space of small independent switches; a preset (p
 names one. Needs no torch, so that a grid of runs is checked before anything heavy starts.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +122,8 @@ class ModelSettings:
             self.n_kv_heads,
             f"a divisor of n_heads={self.n_heads}",
         )
+        for key, value in vars(self).items():
+            require(value != math.inf, key, value, "finite")
         require(self.init_std > 0, "init_std", self.init_std, "above 0")
         require((self.norm_eps or 0) > 0, "norm_eps", self.norm_eps, "above 0")
         letters = "".join(letter for letter in "ABCD" if letter in self.canon)
