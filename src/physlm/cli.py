@@ -51,7 +51,9 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 
 def _add_price(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--on", metavar="NAME", help="tell the hours on this accelerator, or cpu")
+    verb.add_argument(
+        "--on", metavar="NAME", help="tell the time on this accelerator: cpu, h100, ..."
+    )
     verb.add_argument(
         "--utilisation",
         metavar="U",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from physlm.config import build
 from physlm.costs.steps import COSTS, Cost, Source
@@ -133,3 +134,5 @@ def execute(step: Any, out: Path, config: dict[str, Any], inputs: dict[str, str]
         json.dumps({"name": "test", "config": config, "inputs": inputs, "folder": str(out)})
     )
     assert job.main(step.run, [str(spec), "--scratch", str(out.parent / "scratch")]) == 0
+    # A training sets it for its process, which here has other tests to run.
+    torch.set_flush_denormal(False)

@@ -78,6 +78,10 @@ def test_paper_tier(here: Path, capsys: Capture) -> None:
     # (12 L d T), at 40 % of 989 TFLOP/s.
     n, tokens = 2085 * 1280 + 25 * 12 * 1280**2, 1000 * 20e6 * 67.09
     hours = tokens * (6 * n + 12 * 25 * 1280 * 512) / (0.4 * 989e12) / 3600
+    page = (ROOT / "docs/plan.md").read_text()
+    shown = plan(capsys, "figures/capacity.pdf", "--tier", "paper", "--on", "h100")
+    table = "\n".join(shown[shown.index("") + 1 :])
+    assert table in page, "docs/plan.md shows another price; paste that of the paper tier"
     (last,) = (line for line in lines if "the longest job" in line)
     told = float(last.split("the longest job ")[1].removesuffix(" h.").replace(",", ""))
     assert told == pytest.approx(hours, rel=0.01)

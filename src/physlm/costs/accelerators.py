@@ -18,8 +18,9 @@ from physlm.costs.steps import Cost
 
 CPU = "cpu"
 
-# Side of the square matrices whose product measures a CPU, and for how long.
-MATRIX, MEASURE_S = 1024, 0.7
+# Sides of the square matrices whose products measure a CPU (small ones stay in its caches, large
+# ones keep many threads busy), and for how long each.
+MATRICES, MEASURE_S = (512, 1024, 2048), 0.3
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,12 @@ def measured_rate(precision: str, threads: int) -> float:
     # CPU seconds, which other programs disturb little, can only tell of one thread.
     now: Callable[[], float] = time.process_time if threads == 1 else time.perf_counter
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b, product = (torch.ones(MATRIX, MATRIX, dtype=dtype) for _ in range(3))
-    best, end = float("inf"), now() + MEASURE_S
-    while (start := now()) < end:
-        torch.mm(a, b, out=product)
-        best = min(best, now() - start)
+    best = 0.0
+    for side in MATRICES:
+        a, b, product = (torch.ones(side, side, dtype=dtype) for _ in range(3))
+        end = now() + MEASURE_S
+        while (start := now()) < end:
+            torch.mm(a, b, out=product)
+            best = max(best, 2 * side**3 / (now() - start))
     torch.set_num_threads(before)
-    return 2 * MATRIX**3 / best
+    return best

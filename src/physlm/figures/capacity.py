@@ -59,8 +59,8 @@ def best_learning_rates(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs at the learning rate that stores most, of every configuration; the others are left.
 
     That is the rate with the highest mean bits_per_param over its seeds (the lower rate of two
-    alike). Part 3.3 tries several at 100 exposures from 2M people (Parameter 2) and reports one
-    point for each model.
+    alike). Part 3.3 shows the best of three where it compares architectures (Appendix B) and lists
+    several at 100 exposures from 2M people (Parameter 2).
     """
     keys = [*CONFIGURATION, "lr_peak"]
     rates = pd.DataFrame(frame.groupby(keys, as_index=False)["bits_per_param"].mean())
