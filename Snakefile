@@ -18,7 +18,10 @@ min_version("9.18")
 
 try:  # judge every job against its lock, see docs/pipeline.md
     jobs = Workflow(
-        config, main=workflow.is_main_process, dry=workflow.output_settings.dryrun
+        config,
+        main=workflow.is_main_process,
+        dry=workflow.output_settings.dryrun,
+        remote=workflow.remote_exec,
     )
 except ConfigError as error:
     sys.exit(f"error: {error}")
