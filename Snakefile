@@ -12,7 +12,7 @@ import sys
 from snakemake.utils import min_version
 
 from physlm.config import ConfigError
-from physlm.provenance.workflow import RUN, Workflow
+from physlm.provenance.workflow import RUN, Workflow, mend
 
 min_version("9.18")
 
@@ -25,6 +25,8 @@ try:  # judge every job against its lock, see docs/pipeline.md
     )
 except ConfigError as error:
     sys.exit(f"error: {error}")
+if not workflow.is_main_process:
+    mend(workflow)
 
 
 include: "workflow/rules/common.smk"

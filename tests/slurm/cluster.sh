@@ -5,9 +5,9 @@
 #   cluster.sh start DIR    starts it, with all state, sockets and logs in DIR (an absolute path)
 #   cluster.sh stop DIR     stops it
 #
-# Then SLURM_CONF=DIR/slurm.conf is what sbatch, squeue and the others need. Nothing outside DIR is
-# written, no systemd and no cgroups are needed; root or an ordinary user may run it. Each node has
-# two GPUs that are mere counts, so CUDA_VISIBLE_DEVICES is the one that sbatch was given.
+# Then sbatch, squeue and the others are in DIR/bin. Nothing outside DIR is written, no systemd and
+# no cgroups are needed; root or an ordinary user may run it. Each node has
+# two GPUs that are mere counts: jobs get them but find no device.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 action=${1:-} dir=${2:-}
@@ -78,11 +78,24 @@ CONF
     echo "Name=gpu File=$dir/device[0-1]" >"$dir/gres.conf"
 }
 
+# Commands that know this SLURM. SLURM_CONF alone would not do: the executor plugin takes variables
+# that begin with SLURM_ from its jobs.
+commands() {
+    local name
+    mkdir -p "$dir/bin"
+    for name in sbatch srun squeue scontrol scancel sinfo; do
+        printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$dir/slurm.conf" "$(command -v $name)" \
+            >"$dir/bin/$name"
+        chmod +x "$dir/bin/$name"
+    done
+}
+
 start() {
     local host
     host=$(hostname -s)
     export SLURM_CONF=$dir/slurm.conf
     configure
+    commands
     munged --force --socket="$dir/munge.socket" --key-file="$dir/munge.key" \
         --log-file="$dir/munged.log" --pid-file="$dir/munged.pid" --seed-file="$dir/munged.seed"
     slurmctld -f "$SLURM_CONF"

@@ -17,6 +17,7 @@ from physlm.provenance.grid import Grid, Job
 
 OPTIONS = ("tier", "from")
 GUARD = Path(".physlm/snakemake.lock")
+WILDCARDS = ("family", "run", "figure", "published")  # of all rules
 
 
 class Workflow:
@@ -166,6 +167,31 @@ class Workflow:
         names = {"family": job.family, "run": job.run, "figure": str(job.config.get("figure"))}
         used = {name: value for name, value in names.items() if f"{{{name}}}" in pattern}
         return job.step, tuple(sorted(used.items()))
+
+
+def mend(workflow: Any) -> None:
+    """Let a child Snakemake put together the run names that it takes apart at their commas.
+
+    It is told what to make as rule:name=value,name=value, without regard to commas in a value
+    (snakemake issue 2366, open in 9.27). Its targets are not known yet when it reads the Snakefile.
+    """
+
+    class Mended(type(workflow)):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "dag_settings":
+                for _, wildcards in value.target_jobs:
+                    join_run(wildcards)
+            super().__setattr__(name, value)
+
+    workflow.__class__ = Mended
+
+
+def join_run(wildcards: dict[str, str]) -> None:
+    """Make {run: "a=1", b: "2"} {run: "a=1,b=2"} again, in place."""
+    loose = [name for name in wildcards if name not in WILDCARDS]
+    if loose:
+        parts = [wildcards["run"], *(f"{name}={wildcards.pop(name)}" for name in loose)]
+        wildcards["run"] = ",".join(parts)
 
 
 RUN = "exec python -m physlm.provenance.runner {input.spec} --log {log}"
