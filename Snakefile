@@ -12,16 +12,21 @@ import sys
 from snakemake.utils import min_version
 
 from physlm.config import ConfigError
-from physlm.provenance.workflow import RUN, Workflow
+from physlm.provenance.workflow import RUN, Workflow, mend
 
 min_version("9.18")
 
 try:  # judge every job against its lock, see docs/pipeline.md
     jobs = Workflow(
-        config, main=workflow.is_main_process, dry=workflow.output_settings.dryrun
+        config,
+        main=workflow.is_main_process,
+        dry=workflow.output_settings.dryrun,
+        remote=workflow.remote_exec,
     )
 except ConfigError as error:
     sys.exit(f"error: {error}")
+if not workflow.is_main_process:
+    mend(workflow)
 
 
 include: "workflow/rules/common.smk"

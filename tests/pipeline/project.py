@@ -19,6 +19,16 @@ REAL = ("__init__.py", "config.py", "files.py", "cli.py", "provenance")
 BIN = str(Path(sys.executable).parent)
 
 
+def real(folder: Path) -> "Project":
+    """Make a repository of the real project as it is in this working tree, with nothing run."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in (*PIPELINE, "params.yaml", "claims.yaml", "src"):
+        _copy(ROOT / name, folder / name, ignore)
+    for name in ("config", ".gitignore"):
+        _copy(ROOT / ".dvc" / name, folder / ".dvc" / name, ignore)
+    return _repository(folder)
+
+
 def build(folder: Path) -> "Project":
     """Make the repository, with everything committed and nothing run."""
     source = folder / "src/physlm"
@@ -37,6 +47,10 @@ def build(folder: Path) -> "Project":
         _copy(ROOT / "src/physlm/steps" / name, source / "steps" / name, ignore)
     for package in ("steps", "costs", "data", "model", "train", "evaluate", "figures"):
         (source / package / "__init__.py").touch()
+    return _repository(folder)
+
+
+def _repository(folder: Path) -> "Project":
     project = Project(folder)
     project.sh("git init -q -b main . && git config user.name t && git config user.email t@t.t")
     project.commit("start")
@@ -121,6 +135,19 @@ class Project:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def processes(self, module: str) -> list[int]:
+        """The processes that run a module, or one whose name begins so, in this working tree."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                here = (entry / "cwd").resolve() == self.folder.resolve()
+            except (OSError, ValueError):  # no process, or gone meanwhile
+                continue
+            if here and any(word.startswith(module) for word in words):
+                found.append(int(entry.name))
+        return found
 
     def clone(self, name: str) -> "Project":
         """A fresh clone of what is committed here."""

@@ -1,7 +1,6 @@
 """Kills, failures, two runs at once, and errors of the user."""
 
 import re
-import subprocess
 import time
 
 import pytest
@@ -30,14 +29,12 @@ def wait_for(project: Project, step: int, seconds: float = 40) -> None:
     raise AssertionError("no training started")
 
 
-def toy_processes(project: Project) -> list[str]:
-    """Command lines of steps still at work in this tree."""
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [
-        line
-        for line in found.stdout.splitlines()
-        if "physlm.steps." in line and str(project.folder) in line
-    ]
+def gone(project: Project, seconds: float = 20) -> bool:
+    """Whether every step in this tree ends, within a little time."""
+    end = time.monotonic() + seconds
+    while project.processes("physlm.steps.") and time.monotonic() < end:
+        time.sleep(0.05)
+    return project.processes("physlm.steps.") == []
 
 
 @pytest.mark.parametrize(
@@ -52,8 +49,9 @@ def test_13_kill_of_everything_then_the_same_command_resumes(
     project.variables["TOY_SLEEP"] = "0.3"
     process = project.start(command)
     wait_for(project, 3)
+    assert project.processes("physlm.steps.") != []
     kill_group(process)
-    assert toy_processes(project) == []
+    assert gone(project)
     project.variables.clear()
     executed = project.executed(lambda: project.sh(command))
     assert executed[0].startswith("capacity/pretrain/")
@@ -118,10 +116,7 @@ def test_a_second_snakemake_in_the_same_tree_is_refused(project: Project) -> Non
     process.terminate()
     process.wait()
     project.variables.clear()
-    deadline = time.monotonic() + 20
-    while toy_processes(project) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert toy_processes(project) == []
+    assert gone(project)
 
 
 @pytest.mark.parametrize(

@@ -10,5 +10,7 @@ rule claims:
     conda:
         "../envs/physlm.yaml"
     threads: jobs.threads("claims")
+    resources:
+        **jobs.resources("claims"),
     shell:
         RUN

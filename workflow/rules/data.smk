@@ -10,5 +10,7 @@ rule data:
     conda:
         "../envs/physlm.yaml"
     threads: jobs.threads("data")
+    resources:
+        **jobs.resources("data"),
     shell:
         RUN

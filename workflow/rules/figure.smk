@@ -10,6 +10,8 @@ rule figure:
     conda:
         "../envs/physlm.yaml"
     threads: jobs.threads("figure")
+    resources:
+        **jobs.resources("figure"),
     shell:
         RUN
 

@@ -10,5 +10,7 @@ rule measure:
     conda:
         "../envs/physlm.yaml"
     threads: jobs.threads("measure")
+    resources:
+        **jobs.resources("measure"),
     shell:
         RUN

@@ -10,5 +10,7 @@ rule pretrain:
     conda:
         "../envs/physlm.yaml"
     threads: jobs.threads("pretrain")
+    resources:
+        **jobs.resources("pretrain"),
     shell:
         RUN

@@ -10,5 +10,7 @@ rule table:
     conda:
         "../envs/physlm.yaml"
     threads: jobs.threads("table")
+    resources:
+        **jobs.resources("table"),
     shell:
         RUN

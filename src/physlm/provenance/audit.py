@@ -190,7 +190,7 @@ def _count(results: dict[str, str]) -> str:
 
 def _machine(meta: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
-    gpu = f", {meta['gpu']}" if meta.get("gpu") else ""
+    gpu = f", {meta.get('gpus', 1)} x {meta['gpu']}" if meta.get("gpu") else ""
     return f"{meta['cpu']}{gpu}, python {meta['python']}, {versions}, {meta['threads']} threads"
 
 

@@ -5,15 +5,20 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
+
+from physlm.provenance import devices, launch
 
 # What a run depends on; uncommitted changes elsewhere do not make it "dirty".
 SOURCES = ("src", "workflow", "Snakefile", "params.yaml", "claims.yaml")
 
 
-def meta(spec: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """What a lock records beside content; `seconds` is how long the job took."""
+def meta(spec: dict[str, Any], seconds: float, used: list[str]) -> dict[str, Any]:
+    """What a lock records beside content.
+
+    seconds: how long the job took. used: the devices it had on this node; the other nodes of a job
+    on several are taken to have the same.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}
@@ -27,7 +32,7 @@ def meta(spec: dict[str, Any], seconds: float) -> dict[str, Any]:
         "python": ".".join(map(str, sys.version_info[:3])),
         "versions": versions,
         "cpu": _cpu(),
-        **({"gpu": gpu} if (gpu := _gpu()) else {}),
+        **_devices(spec, used),
         "threads": spec["config"].get("threads", 1),
         "seconds": round(seconds, 1),
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -50,9 +55,11 @@ def _cpu() -> str:
     return os.uname().machine
 
 
-def _gpu() -> str:
-    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        for line in path.read_text().splitlines():
-            if line.startswith("Model:"):
-                return line.partition(":")[2].strip()
-    return ""
+def _devices(spec: dict[str, Any], used: list[str]) -> dict[str, Any]:
+    """gpu: models; gpus, processes and nodes: how many, over the whole job."""
+    nodes = spec["resources"]["nodes"]
+    counts = {"processes": nodes * max(1, launch.ranks(spec)), "nodes": nodes}
+    if not used:
+        return counts
+    names = sorted(set(devices.models(used)))
+    return {"gpu": ", ".join(names) or "unknown", "gpus": nodes * len(used), **counts}

@@ -10,11 +10,13 @@ from typing import Any
 from physlm.config import ConfigError
 from physlm.provenance import params as parameters
 from physlm.provenance.params import FILE, check_known, check_mapping
+from physlm.provenance.resources import Resources, resources
 from physlm.provenance.template import Point, fill, references, show
 from physlm.steps.catalogue import STEPS
 
 ALL = "all"
-STEP_KEYS = ("run", "inputs", "files", "config", "execution")
+FILLED = ("config", "execution", "resources")  # may hold variables of the point
+STEP_KEYS = ("run", "inputs", "files", *FILLED)
 VALUE = re.compile(r"[A-Za-z0-9._+-]+")
 
 
@@ -24,7 +26,7 @@ class Job:
 
     inputs: role -> folder, or a list of folders for a role that stands for every run of a step.
     files: role -> paths of all the files of it that count. upstream: names of the jobs it needs.
-    execution: settings of how the job is carried out, which do not decide its result.
+    execution and resources: how and where it is carried out, which does not decide its result.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Job:
     label: str
     config: dict[str, Any]
     execution: dict[str, Any]
+    resources: Resources
     inputs: dict[str, Any]
     files: dict[str, list[str]]
     upstream: tuple[str, ...]
@@ -105,9 +108,12 @@ class Grid:
             check_mapping(section[step], f"{family}.{step}")
             for key in section[step]:
                 check_known(key, STEP_KEYS, f"{family}.{step}")
+            for part in FILLED:
+                check_mapping(section[step].get(part) or {}, f"{family}.{step}.{part}")
+                used |= references(section[step].get(part))
             for key in section[step].get("execution") or {}:
                 check_known(key, self.steps[step].execution, f"{family}.{step}.execution")
-            used |= {*section[step].get("run", []), *references(section[step].get("config", {}))}
+            used |= set(section[step].get("run", []))
         for point in self.points[family]:
             for variable in point:
                 if variable not in used:
@@ -157,7 +163,7 @@ class Grid:
             run = ALL if variables is None else _run_id(variables, point, where)
             job = self._job(family, step, run, point)
             known = self.jobs.get(job.name)
-            if known and (known.config, known.inputs) != (job.config, job.inputs):
+            if known and _settings(known) != _settings(job):
                 raise ConfigError(
                     f"{FILE}: {where}: points {show(runs[run])} and {show(point)} give the same "
                     f"run {run} with different settings; add what differs to {where}.run"
@@ -170,7 +176,8 @@ class Grid:
 
     def _job(self, family: str, step: str, run: str, point: Point) -> Job:
         section, kind, where = self.params[family][step], self.steps[step], f"{family}.{step}"
-        config = fill(section.get("config") or {}, point, f"{where}.config")
+        filled = {p: fill(section.get(p) or {}, point, f"{where}.{p}") for p in FILLED}
+        config = filled["config"]
         names = {"tier": self.tier, "family": family, "step": step, "run": run}
         figure = str(config.get("figure"))
         inputs: dict[str, Any] = {}
@@ -197,7 +204,8 @@ class Grid:
             run=run,
             label="",
             config=config,
-            execution=section.get("execution") or {},
+            execution=filled["execution"],
+            resources=resources(filled["resources"], kind.distributed, f"{where}.resources"),
             inputs=inputs,
             files=files,
             upstream=tuple(upstream),
@@ -225,6 +233,10 @@ class Grid:
                 if path in seen:
                     raise ConfigError(f"{FILE}: {seen[path]} and {job.name} both make {path}")
                 seen[path] = job.name
+
+
+def _settings(job: Job) -> tuple[Any, ...]:
+    return job.config, job.execution, job.resources, job.inputs
 
 
 def _points(family: str, section: Mapping[str, Any]) -> list[Point]:

@@ -9,11 +9,10 @@ PHYSLM_FORCE=1 runs the job even if it is known.
 """
 
 import contextlib
-import ctypes
 import os
+import re
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -22,8 +21,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from physlm import files
-from physlm.provenance import cache, locks
+from physlm.provenance import cache, devices, launch, locks
 from physlm.provenance.circumstances import meta
+from physlm.provenance.tied import die_with_parent
 
 TAIL = 15  # lines of the log shown when a job fails
 
@@ -64,7 +64,7 @@ class Runner:
     """One job on its way from spec to lock."""
 
     def __init__(self, spec: dict[str, Any], log: Path) -> None:
-        self.spec, self.log = spec, log
+        self.spec, self.log, self.parent = spec, log, os.getppid()
         self.marks: dict[str, tuple[int, ...]] = {}
         self.inputs = {
             role: {path: self._input(path) for path in paths}
@@ -116,11 +116,9 @@ class Runner:
         scratch = Path(".physlm/scratch") / self.key
         scratch.mkdir(parents=True, exist_ok=True)
         trace = scratch / "loaded.json"
-        start = time.monotonic()
-        status = self._child(scratch, trace)
-        if status != 0:
-            how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-            raise JobError(f"{how}; the end of {self.log}:\n{_tail(self.log)}")
+        with self._lease() as lease:
+            start = time.monotonic()
+            self._child(scratch, trace, lease)
         self._check_inputs()
         _check_loaded(self.spec, trace)
         outputs = {}
@@ -130,7 +128,7 @@ class Runner:
             outputs[name] = files.md5(self.out / name)
             cache.add(self.out / name, outputs[name])
         seconds = time.monotonic() - start
-        self._finish(outputs, self._meta(outputs, meta(self.spec, seconds)))
+        self._finish(outputs, self._meta(outputs, meta(self.spec, seconds, lease.devices)))
         shutil.rmtree(scratch, ignore_errors=True)
         say(self.spec, f"done in {_duration(seconds)}")
 
@@ -142,26 +140,72 @@ class Runner:
         then = {Path(path).name: md5 for path, md5 in lock["outputs"].items()}
         return lock["meta"] if then == outputs else now
 
-    def _child(self, scratch: Path, trace: Path) -> int:
-        command = [sys.executable, "-m", self.spec["module"], self._spec_copy(scratch)]
-        command += ["--out", str(self.out), "--scratch", str(scratch)]
-        environment = os.environ | {"PHYSLM_TRACE": str(trace), "PYTHONUNBUFFERED": "1"}
-        with open(self.log, "w", encoding="utf-8") as log:
+    @contextlib.contextmanager
+    def _lease(self) -> Iterator[devices.Lease]:
+        count, said = self.spec["resources"]["gpu"], set()
+
+        def wait(text: str) -> None:
+            self._check_parent()
+            if text not in said:
+                said.add(text)
+                say(self.spec, text)
+
+        if count == 0:
+            yield devices.Lease([], [])
+        elif os.environ.get("PHYSLM_SCHEDULED") == "1":
+            yield devices.Lease(devices.visible(), [])
+        else:
+            with devices.lease(count, wait) as lease:
+                yield lease
+
+    def _child(self, scratch: Path, trace: Path, lease: devices.Lease) -> None:
+        step = [sys.executable, "-m", self.spec["module"], self._spec_copy(scratch)]
+        step += ["--out", str(self.out), "--scratch", str(scratch)]
+        command = launch.command(self.spec, step, scratch)
+        # What it says of its ranks is of use only if one of them fails.
+        launcher = self.log if command is step else scratch / "launcher.log"
+        self.log.write_bytes(b"")
+        with open(self.log, "a", encoding="utf-8") as log, open(launcher, "ab") as errors:
+            errors.truncate()
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment,
-                preexec_fn=_die_with_parent,
+                stderr=errors,
+                env=self._environment(trace, lease),
+                pass_fds=lease.handles,  # a device is free when nobody who may use it is left
+                preexec_fn=die_with_parent,
             )
             try:
                 self._follow(child, log)
-                return child.wait()
+                status = child.wait()
             finally:
                 if child.poll() is None:
                     child.kill()
                     child.wait()
+        if status != 0:
+            how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+            if command is not step:
+                how = launch.failure(launcher.read_text(errors="replace")) or how
+                _append(launcher, self.log)
+            raise JobError(f"{how}; the end of {self.log}:\n{_tail(self.log)}")
+
+    def _environment(self, trace: Path, lease: devices.Lease) -> dict[str, str]:
+        # A user's settings of Accelerate must not change what a job computes.
+        kept = {k: v for k, v in os.environ.items() if not re.match("ACCELERATE_|FSDP_", k)}
+        kept |= {"PHYSLM_TRACE": str(trace), "PYTHONUNBUFFERED": "1"}
+        kept |= {"PHYSLM_LOG": str(self.log.absolute())}
+        if self.spec["resources"]["gpu"] == 0 or lease.handles:
+            kept["CUDA_VISIBLE_DEVICES"] = ",".join(lease.devices)
+            kept.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # that of nvidia-smi
+        if launch.ranks(self.spec) and not devices.models(lease.devices):
+            # Ranks that find no CUDA would each train alone; told so they meet over gloo.
+            kept["ACCELERATE_USE_CPU"] = "true"
+        return kept
+
+    def _check_parent(self) -> None:
+        if os.getppid() != self.parent:
+            raise JobError("Snakemake was killed; the next run resumes this job")
 
     def _spec_copy(self, scratch: Path) -> str:
         path = scratch / "spec.json"
@@ -172,11 +216,10 @@ class Runner:
     def _follow(self, child: subprocess.Popen, log: TextIO) -> None:
         """Pass the child's lines on until it closes its output, or Snakemake is gone."""
         assert child.stdout is not None
-        parent, pipe, rest = os.getppid(), child.stdout.fileno(), b""
+        pipe, rest = child.stdout.fileno(), b""
         while True:
             ready, _, _ = select.select([pipe], [], [], 1.0)
-            if os.getppid() != parent:
-                raise JobError("Snakemake was killed; the next run resumes this job")
+            self._check_parent()
             if not ready:
                 continue
             data = os.read(pipe, 65536)
@@ -248,6 +291,12 @@ def _mark(path: str) -> tuple[int, ...]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
+def _append(launcher: Path, log: Path) -> None:
+    """Keep the launcher's words with the log: before the ranks' own, of which the end is shown."""
+    own = log.read_bytes()
+    log.write_bytes(launcher.read_bytes() + own)
+
+
 def _tail(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
     return "\n".join(f"  | {line}" for line in lines)
@@ -256,14 +305,6 @@ def _tail(log: Path) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes else f"{seconds:.1f}s"
-
-
-def _die_with_parent() -> None:
-    # PR_SET_PDEATHSIG = 1: Linux kills the child when the runner is gone. Elsewhere it writes
-    # on to its scratch folder until it ends, and the next run takes its work up from there.
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(1, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ say. Absent outputs count as their lock says while they can be had (DVC cache or
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,8 @@ class State:
             "module": step.module,
             "config": job.config,
             "execution": job.execution,
+            "resources": asdict(job.resources),
+            "distributed": step.distributed,
             "code": code,
             "inputs": job.inputs,
             "files": job.files,

@@ -17,13 +17,16 @@ from physlm.provenance.grid import Grid, Job
 
 OPTIONS = ("tier", "from")
 GUARD = Path(".physlm/snakemake.lock")
+WILDCARDS = ("family", "run", "figure", "published")  # of all rules
 
 
 class Workflow:
     """The jobs as Snakemake sees them: patterns with wildcards, and functions of wildcards."""
 
-    def __init__(self, config: Mapping[str, Any], main: bool, dry: bool) -> None:
-        """`config` is what --config gave. `main`: not a child Snakemake on a cluster node."""
+    def __init__(self, config: Mapping[str, Any], main: bool, dry: bool, remote: bool) -> None:
+        """`config` is what --config gave. `main`: not a child Snakemake, `remote`: a child that a
+        scheduler started on a node.
+        """
         for key in config:
             if key not in OPTIONS:
                 raise ConfigError(
@@ -44,7 +47,7 @@ class Workflow:
             self.grid = Grid(None if tier is None else str(tier))
         self.published = verdicts.published(self.grid)
         self._found = {self._id(job): job for job in self.grid.jobs.values()}
-        _children()
+        _children(remote)
 
     @property
     def tier(self) -> str:
@@ -79,8 +82,40 @@ class Workflow:
         ]
 
     def threads(self, step: str) -> Callable[[Any], int]:
-        """Threads of the job: config.threads, or one."""
-        return lambda wildcards: int(self.find(step, wildcards).config.get("threads", 1))
+        """Threads of the job on a node: config.threads, or one, for each of its processes."""
+
+        def count(wildcards: Any) -> int:
+            job = self.find(step, wildcards)
+            return int(job.config.get("threads", 1)) * max(1, self._ranks(job))
+
+        return count
+
+    def resources(self, step: str) -> dict[str, Callable[[Any], int | str | None]]:
+        """Resources of the job, by Snakemake's names; None stands for one that it does not have.
+
+        gpu counts the devices of all nodes. A job on several nodes starts its processes by srun
+        itself, for which the SLURM executor wants `mpi` and `tasks`; without tasks_per_gpu=0 it
+        would start that many for each device.
+        """
+
+        def ask(value: Callable[[Job], Any]) -> Callable[[Any], Any]:
+            return lambda wildcards: value(self.find(step, wildcards))
+
+        def many(value: Callable[[Job], Any]) -> Callable[[Any], Any]:
+            return ask(lambda job: value(job) if job.resources.nodes > 1 else None)
+
+        return {
+            "gpu": ask(lambda job: job.resources.gpu * job.resources.nodes or None),
+            "nodes": ask(lambda job: job.resources.nodes),
+            "mem_mb": ask(lambda job: job.resources.mem_mb),
+            "runtime": ask(lambda job: job.resources.runtime),
+            "mpi": many(lambda job: "srun"),
+            "tasks": many(lambda job: job.resources.nodes),
+            "tasks_per_gpu": many(lambda job: 0),
+        }
+
+    def _ranks(self, job: Job) -> int:
+        return job.resources.gpu if self.grid.steps[job.step].distributed else 0
 
     def find(self, step: str, wildcards: Any) -> Job:
         """The job that these wildcards mean; ValueError if the grid has none."""
@@ -134,6 +169,31 @@ class Workflow:
         return job.step, tuple(sorted(used.items()))
 
 
+def mend(workflow: Any) -> None:
+    """Let a child Snakemake put together the run names that it takes apart at their commas.
+
+    It is told what to make as rule:name=value,name=value, without regard to commas in a value
+    (snakemake issue 2366, open in 9.27). Its targets are not known yet when it reads the Snakefile.
+    """
+
+    class Mended(type(workflow)):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "dag_settings":
+                for _, wildcards in value.target_jobs:
+                    join_run(wildcards)
+            super().__setattr__(name, value)
+
+    workflow.__class__ = Mended
+
+
+def join_run(wildcards: dict[str, str]) -> None:
+    """Make {run: "a=1", b: "2"} {run: "a=1,b=2"} again, in place."""
+    loose = [name for name in wildcards if name not in WILDCARDS]
+    if loose:
+        parts = [wildcards["run"], *(f"{name}={wildcards.pop(name)}" for name in loose)]
+        wildcards["run"] = ",".join(parts)
+
+
 RUN = "exec python -m physlm.provenance.runner {input.spec} --log {log}"
 _held: list[int] = []  # keeps the guard open, hence locked, while this process lives
 
@@ -163,8 +223,9 @@ def guard() -> None:
     _held.append(handle)
 
 
-def _children() -> None:
+def _children(remote: bool) -> None:
     """Let jobs use this very interpreter and these very modules, whatever is activated."""
+    os.environ["PHYSLM_SCHEDULED"] = "1" if remote else "0"  # who hands out devices
     path, source = os.path.dirname(sys.executable), str(root_of("physlm"))
     os.environ["PATH"] = os.pathsep.join([path, os.environ.get("PATH", "")])
     others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != source]

@@ -35,6 +35,7 @@ class Step:
         given under `execution` in params.yaml and are no part of a job's key.
     needs: config -> files outside the repository that the job cannot do without.
     reads: input role -> the files of it that count; a role that is not named counts whole.
+    distributed: it can run as several processes, one for each device, started by Accelerate.
     git: outputs are small and committed in git; the others are kept by DVC.
     """
 
@@ -46,6 +47,7 @@ class Step:
     execution: tuple[str, ...] = ()
     needs: Callable[[Config], list[str]] = _needs_nothing
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    distributed: bool = False
     git: bool = False
 
 
@@ -102,6 +104,7 @@ STEPS: dict[str, Step] = {
         settings="physlm.train.config:PretrainConfig",
         parts=_corpus_world,
         execution=("micro_batch_size", "log_every_s", "checkpoint_every_s"),
+        distributed=True,
     ),
     "measure": Step(
         module="physlm.steps.measure",
