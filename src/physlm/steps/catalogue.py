@@ -90,6 +90,8 @@ CORPUS = (
     "eval_kinds.npy",
 )
 
+MODEL = ("model.safetensors", "model.json")
+
 STEPS: dict[str, Step] = {
     "data": Step(
         module="physlm.steps.data",
@@ -100,10 +102,12 @@ STEPS: dict[str, Step] = {
     ),
     "pretrain": Step(
         module="physlm.steps.pretrain",
-        outputs=("model.safetensors", "model.json", "metrics.jsonl"),
+        outputs=(*MODEL, "metrics.jsonl"),
         settings="physlm.train.config:PretrainConfig",
         parts=_corpus_world,
-        execution=("micro_batch_size", "log_every_s", "checkpoint_every_s"),
+        execution=("micro_batch_size", "compile", "log_every_s", "checkpoint_every_s"),
+        # metrics.jsonl tells how the training before went, not what it left.
+        reads={"model": MODEL},
         distributed=True,
     ),
     "measure": Step(
@@ -111,8 +115,7 @@ STEPS: dict[str, Step] = {
         outputs=("measure.json",),
         settings="physlm.evaluate.capacity:MeasureConfig",
         parts=_corpus_world,
-        # metrics.jsonl tells how the training went, not what it left.
-        reads={"model": ("model.safetensors", "model.json")},
+        reads={"model": MODEL},
     ),
     "table": Step(
         module="physlm.steps.table",
