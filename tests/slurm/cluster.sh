@@ -86,7 +86,7 @@ CONF
 commands() {
     local name
     mkdir -p "$dir/bin"
-    for name in sbatch srun squeue scontrol scancel sinfo; do
+    for name in sbatch srun squeue scontrol scancel sinfo sacct; do
         printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$dir/slurm.conf" "$(command -v $name)" \
             >"$dir/bin/$name"
         chmod +x "$dir/bin/$name"
