@@ -12,7 +12,7 @@ import yaml
 from physlm.config import ConfigError
 from physlm.provenance.grid import Grid
 from physlm.provenance.resources import Resources
-from physlm.provenance.workflow import Workflow
+from physlm.provenance.workflow import Workflow, join_run
 from tests.pipeline.conftest import Copy
 from tests.pipeline.project import ROOT, TOY
 
@@ -146,3 +146,50 @@ def test_every_rule_asks() -> None:
     assert len(rules) >= 6
     for path in rules:
         assert f'**jobs.resources("{path.stem}")' in path.read_text()
+
+
+@pytest.mark.pipeline
+def test_the_snakemake_that_a_scheduler_starts(copy_of: Copy) -> None:
+    """As the SLURM executor would start it; run names have commas, which Snakemake splits at."""
+    project = copy_of("child")
+    project.edit("params.yaml", "exposures: 5", "exposures: 77")
+    project.sh("snakemake --cores 1 -n")  # writes the specs
+    run = RUN.format(16)
+    project.sh(f"rm -rf results/laptop/capacity/pretrain/{run} .dvc/cache")
+    executed = project.snakemake(
+        f"--target-jobs 'pretrain:family=capacity,run=\"{run}\"' --allowed-rules pretrain --force "
+        "--nolock --no-hooks --mode remote --rerun-triggers mtime"
+    )
+    assert executed == [f"capacity/pretrain/{run}"]
+
+
+def test_a_run_name_is_put_together_as_it_was() -> None:
+    taken_apart = {"family": "capacity", "run": "world=biod", "d_model": "8", "seed": "0"}
+    join_run(taken_apart)
+    assert taken_apart == {"family": "capacity", "run": "world=biod,d_model=8,seed=0"}
+    for whole in ({"family": "capacity", "run": "seed=0"}, {"family": "a", "figure": "b"}, {}):
+        same = dict(whole)
+        join_run(same)
+        assert same == whole
+
+
+def test_both_profiles_judge_by_the_same_rules() -> None:
+    default, slurm = (
+        yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
+        for name in ("default", "slurm")
+    )
+    # A workflow profile replaces the default one, so what keeps results right stands in both.
+    own = {"cores", "quiet", "latency-wait"}
+    assert {k: slurm[k] for k in default.keys() - own} == {
+        k: default[k] for k in default.keys() - own
+    }
+    assert slurm["executor"] == "slurm"
+
+
+def test_tiers_for_accelerators_ask_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for tier, gpu in {"laptop": 0, "gpu": 1, "paper": 1}.items():
+        for step in ("pretrain", "measure"):
+            jobs = Grid(tier).of("capacity", step)
+            assert {job.resources.gpu >= gpu for job in jobs} == {True}
+            assert {job.resources.gpu == 0 for job in jobs} == {gpu == 0}

@@ -33,7 +33,8 @@ print(*(s.getsockname()[1] for s in sockets))' "$1"
 
 configure() {
     local host user memory cpus ports
-    host=$(hostname -s) user=$(id -un) cpus=$(nproc)
+    host=$(hostname -s) user=$(id -un) cpus=$(nproc --all)
+    ((cpus > 1)) || cpus=2 # room for a job of two processes
     memory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024))
     read -ra ports <<<"$(free_ports 3)"
     mkdir -p "$dir/state" "$dir/spool-$host" "$dir/spool-$host-2"
@@ -59,6 +60,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
+AccountingStorageTRES=gres/gpu
 JobCompType=jobcomp/filetxt
 JobCompLoc=$dir/finished.txt
 SelectType=select/cons_tres
@@ -66,6 +68,7 @@ SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000
 SwitchType=switch/none
 MpiDefault=none
+SlurmdParameters=config_overrides
 ReturnToService=2
 MinJobAge=3600
 GresTypes=gpu
@@ -83,7 +86,7 @@ CONF
 commands() {
     local name
     mkdir -p "$dir/bin"
-    for name in sbatch srun squeue scontrol scancel sinfo; do
+    for name in sbatch srun squeue scontrol scancel sinfo sacct; do
         printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$dir/slurm.conf" "$(command -v $name)" \
             >"$dir/bin/$name"
         chmod +x "$dir/bin/$name"
