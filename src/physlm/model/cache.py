@@ -26,11 +26,13 @@ class Cache:
     def extend(self, layer: nn.Module, new: list[Tensor]) -> list[Tensor]:
         """Append tensors [B, H, T, D] of a layer; all of them so far, [B, H, S, D]."""
         if layer not in self._kept:
-            self._kept[layer] = [t.new_zeros(*t.shape[:2], self.capacity, t.shape[3]) for t in new]
-        end = self.length + new[0].shape[2]
+            self._kept[layer] = [t.new_empty(*t.shape[:2], self.capacity, t.shape[3]) for t in new]
+        start, n = self.length, new[0].shape[2]
+        so_far = []
         for kept, t in zip(self._kept[layer], new, strict=True):
-            kept[:, :, self.length : end] = t
-        return [kept[:, :, :end] for kept in self._kept[layer]]
+            kept.narrow(2, start, n).copy_(t)
+            so_far.append(kept.narrow(2, 0, start + n))
+        return so_far
 
     def join(self, layer: nn.Module, new_BTC: Tensor, n_before: int) -> Tensor:
         """The new inputs of a layer after the last `n_before` ones, zeros before the first."""
