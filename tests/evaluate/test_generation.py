@@ -224,11 +224,20 @@ def test_a_text_that_is_read_in_pieces_is_the_text() -> None:
     torch.testing.assert_close(torch.cat(pieces, 1), whole, rtol=1e-4, atol=1e-4)
 
 
-def test_the_model_stays_as_it_was() -> None:
+@pytest.mark.parametrize("n_prompts", [1, 2])
+def test_the_model_stays_as_it_was(n_prompts: int) -> None:
     model = make().train()
-    generate(model, some_prompts(2), GenerateConfig(max_new_tokens=2))
+    before = [(p, p.data_ptr(), p.stride(), p.detach().clone()) for p in model.parameters()]
+    generate(model, some_prompts(n_prompts), GenerateConfig(max_new_tokens=2))
     assert model.training
-    assert all(parameter.requires_grad for parameter in model.parameters())
+    for parameter, (same_one, pointer, stride, values) in zip(
+        model.parameters(), before, strict=True
+    ):
+        assert parameter is same_one
+        assert (parameter.data_ptr(), parameter.stride()) == (pointer, stride)
+        assert torch.equal(parameter, values)
+        assert parameter.requires_grad
+    model(torch.tensor([[1, 2]])).sum().backward()
     assert generate(model, [], GenerateConfig(max_new_tokens=2)) == []
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from physlm.evaluate.generation import Text
 from physlm.model.cache import Cache
@@ -25,20 +25,43 @@ STEPS_BETWEEN_QUESTIONS = 8
 
 
 @contextlib.contextmanager
-def evaluating(model: "Transformer", precision: str) -> Iterator[None]:
-    """No gradients, evaluation mode (the old one comes back), and autocast unless fp32."""
+def evaluating(model: "Transformer", precision: str, one_row: bool) -> Iterator[None]:
+    """No gradients, evaluation mode (the old one comes back), and autocast unless fp32.
+
+    one_row: no pass is over more than one row.
+    """
     training, kind = model.training, {"bf16": torch.bfloat16, "fp16": torch.float16}
     device = next(model.parameters()).device.type
     model.eval()
     try:
-        with torch.inference_mode():
-            if precision == "fp32":
-                yield
-            else:
-                with torch.autocast(device, kind[precision]):
-                    yield
+        with contextlib.ExitStack() as stack:
+            if one_row and device == "cpu":
+                stack.enter_context(laid_out_for_one_row(model))
+            stack.enter_context(torch.inference_mode())
+            if precision != "fp32":
+                stack.enter_context(torch.autocast(device, kind[precision]))
+            yield
     finally:
         model.train(training)
+
+
+@contextlib.contextmanager
+def laid_out_for_one_row(model: nn.Module) -> Iterator[None]:
+    """Weights of layers that widen lie in memory with their columns together; the old come back.
+
+    On a CPU the product with one row waits for memory, and reads such weights 1.3 to 1.7 times as
+    fast this way (layers that narrow, and products with 2 to 16 rows, do better the other way). The
+    copies pay after some ten tokens.
+    """
+    wide = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    old = {m: m.weight.data for m in wide if m.out_features > m.in_features}
+    try:
+        for layer, weight in old.items():
+            layer.weight.data = weight.t().contiguous().t()
+        yield
+    finally:
+        for layer, weight in old.items():
+            layer.weight.data = weight
 
 
 class Decoder:
@@ -71,11 +94,19 @@ def begin(
 
 
 def pick(weights_BV: Tensor, uniform_B: Tensor) -> Tensor:
-    """A token of each row, drawn in proportion to `weights_BV` (float64) by inverse transform."""
-    sums_BV = weights_BV.cumsum(-1)
+    """A token of each row, drawn in proportion to `weights_BV` by inverse transform."""
+    sums_BV = weights_BV.cumsum(-1, dtype=torch.float64)
     wanted_B = uniform_B * sums_BV[:, -1]
     token_B1 = torch.searchsorted(sums_BV, wanted_B[:, None], right=True)
     return token_B1[:, 0].clamp(max=weights_BV.shape[1] - 1)
+
+
+def likeliest(logits_BV: Tensor) -> Tensor:
+    """The first token of each row with the largest logit."""
+    if logits_BV.device.type == "cpu":
+        # A tenth of the time that PyTorch's own takes.
+        return torch.from_numpy(logits_BV.numpy().argmax(1))
+    return logits_BV.argmax(-1)
 
 
 def any_of(tokens: Tensor, stop: Tensor) -> Tensor:
@@ -101,10 +132,12 @@ def write(
     for step in range(1, config.max_new_tokens + 1):
         log_prob_BV = logits.log_softmax(-1)
         if uniform_TB is None:
-            token_B = logits.argmax(-1)
+            token_B = likeliest(logits)
+        elif config.temperature == 1:
+            token_B = pick(log_prob_BV.exp(), uniform_TB[step - 1])
         else:
-            weights = (log_prob_BV / config.temperature).softmax(-1, dtype=torch.float64)
-            token_B = pick(weights, uniform_TB[step - 1])
+            weights_BV = (log_prob_BV / config.temperature).softmax(-1)
+            token_B = pick(weights_BV, uniform_TB[step - 1])
         pages.add(token_B, log_prob_BV.gather(1, token_B[:, None])[:, 0])
         if step == config.max_new_tokens:
             break

@@ -104,7 +104,8 @@ def generate(
     names = range(len(prompts)) if ids is None else ids
     if len(names) != len(prompts):
         raise ValueError(f"ids: {len(names)} of them, must be one for each of {len(prompts)}")
-    with evaluating(model, config.precision):
+    one_row = config.n_beams == 1 and min(config.batch_size, len(prompts)) == 1
+    with evaluating(model, config.precision, one_row):
         for places in batches([len(prompt) for prompt in prompts], config.batch_size):
             tokens, real = pad_left([prompts[i] for i in places])
             uniforms = draw(config, seed, [names[i] for i in places]) if config.sample else None
