@@ -77,7 +77,8 @@ class Decoder:
 
     def read(self, tokens_BT: Tensor, real_BT: Tensor | None = None) -> Tensor:
         """Logits [B, V] after these tokens; real_BT is False for padding, on the left only."""
-        return self.model(tokens_BT, mask=real_BT, cache=self.cache)[:, -1].float()
+        logits = self.model(tokens_BT, mask=real_BT, cache=self.cache, last_only=True)
+        return logits[:, -1].float()
 
     def select(self, rows: Tensor) -> None:
         """Keep the rows `rows` [B'], in that order."""
