@@ -52,11 +52,21 @@ class Cache:
         self.mask[:, self.length : end] = True if mask_BT is None else mask_BT
         return self.mask[:, :end]
 
+    @torch.no_grad()
     def select(self, rows: Tensor) -> None:
         """Keep the rows `rows` [B'], in that order; a row may be kept several times."""
-        self._kept = {k: [t.index_select(0, rows) for t in ts] for k, ts in self._kept.items()}
+        self._kept = {k: [self._rows_of(t, rows) for t in ts] for k, ts in self._kept.items()}
         if self.mask is not None:
             self.mask = self.mask.index_select(0, rows)
+
+    def _rows_of(self, kept: Tensor, rows: Tensor) -> Tensor:
+        if kept.dim() == 3:
+            return kept.index_select(0, rows)
+        # Beams do this at every step: places that hold nothing yet are not copied.
+        chosen = kept.new_empty(len(rows), *kept.shape[1:])
+        used, into = (t.narrow(2, 0, self.length) for t in (kept, chosen))
+        torch.index_select(used, 0, rows, out=into)
+        return chosen
 
 
 @dataclass
