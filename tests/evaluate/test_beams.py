@@ -11,7 +11,7 @@ from physlm.evaluate.beams import draw_some
 from physlm.evaluate.generation import GenerateConfig, generate
 from physlm.model.huggingface import to_huggingface
 from physlm.model.transformer import Transformer
-from tests.evaluate.test_generation import CAUSAL, log_probs_after, make, some_prompts
+from tests.evaluate.test_generation import VARIANTS, log_probs_after, make, some_prompts
 
 
 def all_texts(model: Transformer, prompt: list[int], length: int, stop: int) -> dict:
@@ -31,9 +31,9 @@ def all_texts(model: Transformer, prompt: list[int], length: int, stop: int) -> 
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0, -1.0])
-@pytest.mark.parametrize("arch", CAUSAL)
-def test_a_wide_beam_finds_the_best_of_all_texts(arch: str, penalty: float) -> None:
-    model = make(arch=arch, d_vocab=3)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_wide_beam_finds_the_best_of_all_texts(variant: str, penalty: float) -> None:
+    model = make(**VARIANTS[variant], d_vocab=3)
     prompts = some_prompts(5, 6, d_vocab=3)
     config = GenerateConfig(
         max_new_tokens=4, stop=(0,), n_beams=81, length_penalty=penalty, batch_size=3
