@@ -26,12 +26,16 @@ def distances(run: Pass, device: torch.device) -> Tensor:
 
 def content_to_position(q_BHTD: Tensor, key_HKD: Tensor, index_TS: Tensor) -> Tensor:
     """Scores of queries with the keys of their distance: q_i . key[index[i, j]], [B, H, T, S]."""
-    scores_BHTK = q_BHTD @ key_HKD.transpose(1, 2)
+    # A matrix product would copy the keys for every row of the batch.
+    scores_BHTK = torch.einsum("bhtd,hkd->bhtk", q_BHTD, key_HKD)
     return scores_BHTK.gather(3, index_TS.expand(*scores_BHTK.shape[:2], -1, -1))
 
 
 def position_to_content(k_BHSD: Tensor, query_HKD: Tensor, index_TS: Tensor) -> Tensor:
     """Scores of keys with the queries of their distance: k_j . query[index[i, j]], [B, H, T, S]."""
+    if len(index_TS) == 1:
+        # While one token is generated each key meets one distance, not all.
+        return (k_BHSD * query_HKD[:, index_TS[0]]).sum(-1)[:, :, None]
     return content_to_position(k_BHSD, query_HKD, index_TS.T).transpose(2, 3)
 
 

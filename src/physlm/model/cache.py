@@ -26,11 +26,13 @@ class Cache:
     def extend(self, layer: nn.Module, new: list[Tensor]) -> list[Tensor]:
         """Append tensors [B, H, T, D] of a layer; all of them so far, [B, H, S, D]."""
         if layer not in self._kept:
-            self._kept[layer] = [t.new_zeros(*t.shape[:2], self.capacity, t.shape[3]) for t in new]
-        end = self.length + new[0].shape[2]
+            self._kept[layer] = [t.new_empty(*t.shape[:2], self.capacity, t.shape[3]) for t in new]
+        start, n = self.length, new[0].shape[2]
+        so_far = []
         for kept, t in zip(self._kept[layer], new, strict=True):
-            kept[:, :, self.length : end] = t
-        return [kept[:, :, :end] for kept in self._kept[layer]]
+            kept.narrow(2, start, n).copy_(t)
+            so_far.append(kept.narrow(2, 0, start + n))
+        return so_far
 
     def join(self, layer: nn.Module, new_BTC: Tensor, n_before: int) -> Tensor:
         """The new inputs of a layer after the last `n_before` ones, zeros before the first."""
@@ -50,11 +52,21 @@ class Cache:
         self.mask[:, self.length : end] = True if mask_BT is None else mask_BT
         return self.mask[:, :end]
 
+    @torch.no_grad()
     def select(self, rows: Tensor) -> None:
         """Keep the rows `rows` [B'], in that order; a row may be kept several times."""
-        self._kept = {k: [t.index_select(0, rows) for t in ts] for k, ts in self._kept.items()}
+        self._kept = {k: [self._rows_of(t, rows) for t in ts] for k, ts in self._kept.items()}
         if self.mask is not None:
             self.mask = self.mask.index_select(0, rows)
+
+    def _rows_of(self, kept: Tensor, rows: Tensor) -> Tensor:
+        if kept.dim() == 3:
+            return kept.index_select(0, rows)
+        # Beams do this at every step: places that hold nothing yet are not copied.
+        chosen = kept.new_empty(len(rows), *kept.shape[1:])
+        used, into = (t.narrow(2, 0, self.length) for t in (kept, chosen))
+        torch.index_select(used, 0, rows, out=into)
+        return chosen
 
 
 @dataclass

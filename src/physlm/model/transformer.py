@@ -130,13 +130,15 @@ class Transformer(nn.Module):
         mask: Tensor | None = None,
         cache: Cache | None = None,
         patterns: bool = False,
+        last_only: bool = False,
     ) -> Tensor:
         """Logits [B, T, V] of the tokens that come next (of the tokens themselves if not causal).
 
         capture: a dict into which the activations are put by name, patterns of attention only if
             `patterns`. mask: bool [B, T], False for padding, which changes nothing of the rest
             (positions count real tokens); logits of padding mean nothing. cache: of the tokens read
-            before, to which these are added; causal models only.
+            before, to which these are added; causal models only. last_only: logits [B, 1, V] of the
+            last tokens alone.
         """
         run = self._begin(tokens_BT, mask, cache)
         run.found, run.patterns = capture, patterns and capture is not None
@@ -148,7 +150,9 @@ class Transformer(nn.Module):
         if self.config.norm_place == "pre":
             x_NC = self.norm(x_NC)
             run.keep("final_norm", x_NC)
-        return self._logits(x_NC).view(run.n_rows, run.n, -1)
+        if last_only:
+            x_NC = x_NC.view(run.n_rows, run.n, -1)[:, -1]
+        return self._logits(x_NC).view(run.n_rows, -1, self.config.d_vocab)
 
     def _begin(self, tokens_BT: Tensor, mask: Tensor | None, cache: Cache | None) -> Pass:
         n_rows, n = tokens_BT.shape
