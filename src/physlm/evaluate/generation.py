@@ -24,6 +24,9 @@ from physlm.random import generator
 if TYPE_CHECKING:
     from physlm.model.transformer import Transformer
 
+# From so many tokens on it pays to copy weights for passes over one row (decoding.evaluating).
+MANY_TOKENS = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateConfig:
@@ -105,6 +108,7 @@ def generate(
     if len(names) != len(prompts):
         raise ValueError(f"ids: {len(names)} of them, must be one for each of {len(prompts)}")
     one_row = config.n_beams == 1 and min(config.batch_size, len(prompts)) == 1
+    one_row = one_row and len(prompts) * config.max_new_tokens >= MANY_TOKENS
     with evaluating(model, config.precision, one_row):
         for places in batches([len(prompt) for prompt in prompts], config.batch_size):
             tokens, real = pad_left([prompts[i] for i in places])
