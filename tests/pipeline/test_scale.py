@@ -21,7 +21,7 @@ from physlm.provenance import locks
 from physlm.provenance.circumstances import meta
 from physlm.provenance.verdicts import State
 state = State()
-details = meta({"config": {}}, 0.1)
+details = meta(next(iter(state.specs.values())), 0.1, [])
 for name, job in state.grid.jobs.items():
     for path in job.paths:
         write_text(path, path)

@@ -60,7 +60,6 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
-AccountingStorageTRES=gres/gpu
 JobCompType=jobcomp/filetxt
 JobCompLoc=$dir/finished.txt
 SelectType=select/cons_tres
@@ -99,11 +98,15 @@ start() {
     export SLURM_CONF=$dir/slurm.conf
     configure
     commands
-    munged --force --socket="$dir/munge.socket" --key-file="$dir/munge.key" \
-        --log-file="$dir/munged.log" --pid-file="$dir/munged.pid" --seed-file="$dir/munged.seed"
-    slurmctld -f "$SLURM_CONF"
-    slurmd -f "$SLURM_CONF" -N "$host"
-    slurmd -f "$SLURM_CONF" -N "$host-2"
+    # Detached at once, or who reads this script's output would wait for them.
+    {
+        munged --force --socket="$dir/munge.socket" --key-file="$dir/munge.key" \
+            --log-file="$dir/munged.log" --pid-file="$dir/munged.pid" \
+            --seed-file="$dir/munged.seed"
+        slurmctld -f "$SLURM_CONF"
+        slurmd -f "$SLURM_CONF" -N "$host"
+        slurmd -f "$SLURM_CONF" -N "$host-2"
+    } </dev/null >"$dir/start.log" 2>&1
     for _ in $(seq 300); do
         [[ $(sinfo --noheader --states=idle --format=%D 2>/dev/null) == 2 ]] && return
         sleep 0.1

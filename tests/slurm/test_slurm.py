@@ -59,7 +59,9 @@ def cluster() -> Iterator[Cluster]:
     # Sockets have short names: pytest's folders are too deep for them.
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     try:
-        started = subprocess.run([SCRIPT, "start", folder], capture_output=True, text=True)
+        started = subprocess.run(
+            [SCRIPT, "start", folder], capture_output=True, text=True, timeout=60
+        )
         assert started.returncode == 0, started.stdout + started.stderr
         yield Cluster(folder)
     finally:
@@ -131,11 +133,9 @@ def test_several_devices_and_several_nodes(
         tiers__smoke__capacity__grid=[block],
     )
     project.sh(f"{SNAKEMAKE} --config tier=smoke -- capacity_pretrain")
-    jobs = {job["NodeCnt"]: job for job in cluster.ended(project) if "gres/gpu" in job["Tres"]}
-    assert {nodes: job["JobState"] for nodes, job in jobs.items()} == dict.fromkeys(
-        "12", "COMPLETED"
-    )
-    assert all("gres/gpu=2" in job["Tres"] for job in jobs.values())
+    ended = cluster.ended(project)
+    assert {job["JobState"] for job in ended} == {"COMPLETED"}
+    assert sorted(job["NodeCnt"] for job in ended) == ["1", "1", "2"]  # data, mistral, llama
     for arch, resources in asked.items():
         meta = project.json(f"results/smoke/locks/capacity/pretrain/{RUN.format(arch)}.json")[
             "meta"
