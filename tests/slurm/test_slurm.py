@@ -92,8 +92,8 @@ def test_the_smoke_tier_runs_as_slurm_jobs(
 ) -> None:
     project = cluster.join(real(tmp_path / "project"))
     done = project.sh(f"{SNAKEMAKE} --config tier=smoke -- all")
-    print(done.stdout + done.stderr)  # pytest -s shows it
     ended = cluster.ended(project)
+    print(done.stdout + done.stderr, *ended, sep="\n")  # pytest -s shows it
     assert len(ended) == len(digests(local)) >= 18
     assert {job["JobState"] for job in ended} == {"COMPLETED"}
     assert len({job["JobId"] for job in ended}) == len(ended)
