@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from physlm.config import require
+from physlm.train.config import EXECUTION
 
 Config = Mapping[str, Any]
 RUN_FOLDER = "results/{tier}/{family}/{step}/{run}"
@@ -105,7 +106,7 @@ STEPS: dict[str, Step] = {
         outputs=(*MODEL, "metrics.jsonl"),
         settings="physlm.train.config:PretrainConfig",
         parts=_corpus_world,
-        execution=("micro_batch_size", "compile", "log_every_s", "checkpoint_every_s"),
+        execution=EXECUTION,
         # metrics.jsonl tells how the training before went, not what it left.
         reads={"model": MODEL},
         distributed=True,

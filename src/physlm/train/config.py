@@ -7,8 +7,10 @@ from typing import Any, Literal
 from physlm.config import require
 from physlm.model.config import ModelSettings
 
-# Settings that change how a run is carried out, not what it computes (up to rounding).
-OPERATIONAL = ("threads", "micro_batch_size", "compile", "log_every_s", "checkpoint_every_s")
+# Settings of how a run is carried out, which do not change what it computes (up to rounding): those
+# that params.yaml gives under `execution`, and the one that it gives with the config.
+EXECUTION = ("micro_batch_size", "compile", "log_every_s", "checkpoint_every_s")
+OPERATIONAL = ("threads", *EXECUTION)
 
 
 @dataclass(frozen=True, kw_only=True)
