@@ -115,6 +115,14 @@ def test_circumstances_count_processes_and_nodes(monkeypatch: pytest.MonkeyPatch
     assert counts(["90", "91"], gpu=2, nodes=2) == both
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [(2, "exit status 2"), (-9, "killed by signal 9"), (0, "")]
+)
+def test_how_the_only_rank_failed(status: int, said: str) -> None:
+    error = str(subprocess.CalledProcessError(status, ["python"])) if status else "no traceback"
+    assert launch.failure(f"Traceback ...\nsubprocess.CalledProcessError: {error}\n") == said
+
+
 # --- real processes
 
 

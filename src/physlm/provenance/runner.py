@@ -164,9 +164,9 @@ class Runner:
         command = launch.command(self.spec, step, scratch)
         # What it says of its ranks is of use only if one of them fails.
         launcher = self.log if command is step else scratch / "launcher.log"
-        self.log.write_bytes(b"")
+        for path in (self.log, launcher):
+            path.write_bytes(b"")
         with open(self.log, "a", encoding="utf-8") as log, open(launcher, "ab") as errors:
-            errors.truncate()
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
