@@ -61,6 +61,24 @@ def test_capacity_peak_falls_to_direction_only_when_small_data_is_not_stored() -
     assert verdict(below) == "direction only"
 
 
+def test_capacity_claims_take_the_best_learning_rate_of_every_shape() -> None:
+    point, small = (1000, 1000, 20_000), (1000, 1000, 40_000)
+    good = runs({point: [1.98, 2.0, 2.02], small: [1.06, 1.07, 1.05]}, lr_peak=0.001)
+    # A rate at which nothing was stored must not make the claim fail, nor one lucky seed carry it.
+    bad = runs({point: [0.1, 0.1, 2.9], small: [0.2, 0.2, 0.2]}, lr_peak=0.01)
+    for table in (pd.concat([good, bad]), pd.concat([bad, good])):
+        found = claims.capacity_peak(table, 1000, 2.0, 0.05, 1.8, 0.95)
+        assert found is not None
+        assert (found.estimate, found.n_seeds) == (pytest.approx(2.0), 3)
+        assert "1 of 1 shapes" in found.detail
+        assert found.relation_holds
+    full = runs({(1000, 1000, 100_000): [0.43 * 0.99] * 3})
+    lost = runs({(1000, 1000, 100_000): [0.1] * 3}, lr_peak=0.1)
+    plateau = claims.capacity_plateau(pd.concat([lost, full]), 1000, 2.0, 0.99, 0.02, 1.0)
+    assert plateau is not None
+    assert plateau.relation_holds
+
+
 def test_capacity_rules_say_nothing_without_their_runs() -> None:
     table = runs({(100, 1000, 20_000): [1.0, 1.0, 1.1]})
     assert claims.capacity_peak(table, 1000, 2.0, 0.05) is None

@@ -24,6 +24,7 @@ class Outer:
     betas: tuple[float, float] = (0.9, 0.98)
     limit: int | None = None
     flag: bool = False
+    mode: Literal["x", "y"] | None = None
 
 
 def test_builds_nested_values_and_converts_integers_to_floats() -> None:
@@ -45,7 +46,8 @@ def test_builds_nested_values_and_converts_integers_to_floats() -> None:
         ({"size": 1, "inner": {"rat": 1}}, ["f.inner.rat=1", "unknown key"]),
         ({"size": 1, "inner": 3}, ["f.inner=3", "Inner"]),
         ({"size": 1, "betas": [1, "x"]}, ["f.betas[1]='x'", "float"]),
-        ({"size": 1, "limit": "x"}, ["f.limit='x'"]),
+        ({"size": 1, "limit": "x"}, ["f.limit='x': must be int or null, not str"]),
+        ({"size": 1, "mode": "z"}, ["f.mode='z': must be one of x, y or null"]),
         ({"size": 1, "flag": 1}, ["f.flag=1", "bool"]),
     ],
 )

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from physlm.config import ConfigError, build, require
-from physlm.figures.capacity import CONFIGURATION
+from physlm.figures.capacity import CONFIGURATION, best_learning_rates
 from physlm.statistics import interval
 
 REPRODUCED = "reproduced"
@@ -167,11 +167,12 @@ def capacity_peak(
 ) -> Evidence | None:
     """The highest mean R over model shapes reaches the published bits per parameter.
 
+    Of several learning rates of a shape the best counts (figures.capacity.best_learning_rates).
     The effect is that R minus the R of untrained models (0 where none were run). The relation is
     R >= published (1 - tolerance) and, where `small_data` is given, R >= small_data_stored * Rmax
     for the mean of every configuration with Rmax <= small_data.
     """
-    chosen = table[table["exposures_nominal"] == exposures]
+    chosen = best_learning_rates(table[table["exposures_nominal"] == exposures])
     if chosen.empty:
         return None
     best = max(_configurations(chosen), key=lambda g: g["bits_per_param"].mean())
@@ -213,7 +214,7 @@ def capacity_plateau(
     of the law's bits per parameter (mean over configurations, interval over seeds); the relation is
     a share of stored data of at least published - tolerance, for every configuration.
     """
-    chosen = table[(table["exposures_nominal"] == exposures)]
+    chosen = best_learning_rates(table[table["exposures_nominal"] == exposures])
     groups = [g for g in _configurations(chosen) if g["max_bits_per_param"].mean() <= at_most]
     if not groups:
         return None

@@ -38,6 +38,8 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
             verb.add_argument("target", nargs=targets, help="files in figures/ or results/")
         if name != "report":
             verb.add_argument("--tier", help="tier to look at (default: that of params.yaml)")
+        if name == "plan":
+            _add_price(verb)
         verb.set_defaults(handler=handler)
     if "bits" in arguments[:1]:
         from physlm.evaluate.bits_cli import add_bits_parser
@@ -46,6 +48,23 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     else:
         verbs.add_parser("bits", help="count the bits of a world of people")
     return parser
+
+
+def _add_price(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--on", metavar="NAME", help="tell the time on this accelerator: cpu, h100, ..."
+    )
+    verb.add_argument(
+        "--utilisation",
+        metavar="U",
+        help="share of its peak that is reached, above 0 and at most 1 (default: its own)",
+    )
+    verb.add_argument(
+        "--jobs",
+        action="store_true",
+        help="a line for every job (default: up to 40 jobs, more are told by step and reason)",
+    )
+    verb.add_argument("--json", action="store_true", help="every job and its cost as JSON")
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -58,7 +77,17 @@ def _plan(args: argparse.Namespace) -> int:
     from physlm.provenance import plan
     from physlm.provenance.verdicts import State
 
-    plan.show(State(args.tier), args.target)
+    share = args.utilisation
+    try:
+        utilisation = None if share is None else float(share)
+    except ValueError:
+        raise ConfigError(f"utilisation={share!r}: must be above 0 and at most 1") from None
+    accelerator = plan.accelerator(args.on, utilisation)
+    state = State(args.tier)
+    if args.json:
+        plan.show_json(state, args.target, accelerator)
+    else:
+        plan.show(state, args.target, accelerator, args.jobs)
     return 0
 
 
@@ -98,7 +127,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 VERBS: dict[str, tuple[Handler, str, str | None]] = {
-    "plan": (_plan, "say what the next run would do, job by job, and why", "*"),
+    "plan": (_plan, "say what the next run would do, job by job, why, and what it will cost", "*"),
     "audit": (_audit, "walk from a result back to data, settings, code and machine", "+"),
     "status": (_status, "count the valid jobs of every family and step", None),
     "commit": (_commit, "record whole stages in dvc.lock (Snakemake does it at its end)", None),

@@ -56,9 +56,14 @@ def require(ok: bool, key: str, value: Any, allowed: str) -> None:
 
 
 def _name(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(hint)))
-    return getattr(hint, "__name__", str(hint)) if not typing.get_args(hint) else str(hint)
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(map(str, args))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_name, args))
+    if hint is types.NoneType:
+        return "null"
+    return getattr(hint, "__name__", str(hint)) if not args else str(hint)
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -88,4 +93,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         or (isinstance(hint, type) and isinstance(value, hint) and hint is not int)
     ):
         return value
-    raise ConfigError(f"{where}={value!r}: must be {_name(hint)}, not {type(value).__name__}")
+    allowed = _name(hint)
+    if not allowed.startswith("one of"):
+        allowed += f", not {type(value).__name__}"
+    raise ConfigError(f"{where}={value!r}: must be {allowed}")

@@ -6,7 +6,10 @@ import pandas as pd
 
 
 def runs(
-    ratios: dict[tuple[int, int, int], list[float]], d_model: int = 32, n_layers: int = 2
+    ratios: dict[tuple[int, int, int], list[float]],
+    d_model: int = 32,
+    n_layers: int = 2,
+    lr_peak: float = 0.001,
 ) -> pd.DataFrame:
     """A table of runs: {(exposures, n_people, n_params): [R of each seed]}."""
     rows: list[dict[str, Any]] = []
@@ -22,6 +25,7 @@ def runs(
                     "exposures": float(exposures),
                     "n_layers": n_layers,
                     "d_model": d_model + n_params % 7,
+                    "lr_peak": lr_peak,
                     "n_params": n_params,
                     "seed": seed,
                     "steps": 10,

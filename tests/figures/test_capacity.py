@@ -72,3 +72,18 @@ def test_saved_files_are_the_same_bytes_twice(tmp_path: Path) -> None:
 def test_unknown_figure_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"figure='capacty': must be one of .*capacity"):
         FigureConfig("capacty")
+
+
+def test_of_several_learning_rates_the_best_is_drawn() -> None:
+    # The best by the mean over its seeds (2.0 against 1.9), not by its luckiest seed (2.4).
+    point = (1000, 1000, 20_000)
+    slow = runs({point: [1.9, 2.0, 2.1], (100, 1000, 30_000): [0.5, 0.6, 0.7]}, lr_peak=0.001)
+    fast = runs({point: [1.4, 1.9, 2.4]}, lr_peak=0.002)
+    best = capacity.best_learning_rates(pd.concat([fast, slow]))
+    assert set(best["lr_peak"]) == {0.001}
+    assert sorted(best["bits_per_param"]) == [0.5, 0.6, 0.7, 1.9, 2.0, 2.1]
+    alike = capacity.best_learning_rates(pd.concat([slow, slow.assign(lr_peak=0.0005)]))
+    assert set(alike["lr_peak"]) == {0.0005}
+    apply_style()
+    panel = capacity.draw(pd.concat([fast, slow])).axes[0]
+    assert panel.get_title(loc="left") == "1,000 exposures: bioD, 3 runs, n = 3 seeds per point"

@@ -45,7 +45,7 @@ def build(folder: Path) -> "Project":
         os.replace(source / name, folder / name)
     for name in ("job.py", "catalogue.py"):
         _copy(ROOT / "src/physlm/steps" / name, source / "steps" / name, ignore)
-    for package in ("steps", "data", "model", "train", "evaluate", "figures"):
+    for package in ("steps", "costs", "data", "model", "train", "evaluate", "figures"):
         (source / package / "__init__.py").touch()
     return _repository(folder)
 

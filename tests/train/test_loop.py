@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
@@ -19,6 +22,8 @@ from physlm.config import ConfigError
 from physlm.model.storage import load_model
 from physlm.model.transformer import loss_nats
 from physlm.random import generator
+from physlm.train.loop import gradients
+from physlm.train.losses import divisors, mean_nats
 from tests.train import toy
 
 ROOT = Path(__file__).parents[2]
@@ -122,12 +127,59 @@ def test_a_weight_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
-def test_accumulation_changes_rounding_only(tmp_path: Path) -> None:
-    whole, outcome = toy.run(tmp_path / "1", 50)
-    pieces, again = toy.run(tmp_path / "4", 50, micro_batch_size=2)
+@pytest.mark.parametrize("source", ["Counting", "Labelled"])
+def test_accumulation_changes_rounding_only(tmp_path: Path, source: str) -> None:
+    whole, outcome = toy.run(tmp_path / "1", 50, source=source)
+    pieces, again = toy.run(tmp_path / "4", 50, source=source, micro_batch_size=2)
     for a, b in zip(whole.parameters(), pieces.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
     assert again.loss_nats == pytest.approx(outcome.loss_nats, abs=1e-5)
+
+
+@pytest.mark.parametrize("micro", [8, 4, 2, 1])
+def test_the_gradient_is_that_of_the_mean_over_all_scored_tokens(micro: int) -> None:
+    settings = toy.config()
+    batch, _ = toy.Labelled(12, 8).take({"taken": 3})
+    model, reference = toy.fresh(settings), toy.fresh(settings)
+    accelerator = Accelerator()
+    parts = divisors(batch, slice(0, 8), micro, 1)
+    tensor = torch.from_numpy(batch)
+    value = gradients(accelerator, model, mean_nats, tensor, parts)
+    # Token by token, without a loss function of ours or of torch.
+    total = torch.zeros(())
+    for row, n in zip(batch, toy.N_LABELS, strict=True):
+        logits = reference(torch.from_numpy(row[0])[None])[0]
+        for place in range(n):
+            total = total - logits[place].log_softmax(-1)[row[1, place]]
+    mean = total / toy.N_LABELS.sum()
+    mean.backward()
+    assert value.item() == pytest.approx(mean.item(), abs=1e-6)
+    for a, b in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_a_batch_without_labels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy, "N_LABELS", np.zeros(8, int))
+    with pytest.raises(ValueError, match="no token of the batch is scored"):
+        toy.run(tmp_path, 10, source="Labelled")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "batch 96 tokens = 1 process x 1 piece x 8 rows x 12"),
+        ({"micro_batch_size": 1}, "batch 96 tokens = 1 process x 8 pieces x 1 row x 12"),
+        (
+            {"stream": {"n_ctx": 12, "batch_tokens": 96}, "micro_batch_size": 2},
+            "batch 96 tokens = 1 process x 4 pieces x 2 rows x 12",
+        ),
+    ],
+)
+def test_a_run_says_how_its_batch_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, line: str
+) -> None:
+    toy.run(tmp_path, 1, schedule={"warmup_steps": 0}, **changes)
+    assert capsys.readouterr().out.splitlines()[0] == line
 
 
 def test_clipping_limits_the_gradient(tmp_path: Path) -> None:
@@ -170,15 +222,29 @@ def test_mixed_precision_keeps_weights_in_fp32_and_resumes(tmp_path: Path, preci
     assert toy.equal(whole, toy.run(tmp_path / "cut", 30, precision=precision)[0])
 
 
-def test_two_processes_are_one_up_to_rounding(tmp_path: Path) -> None:
-    toy.main(str(tmp_path / "one"), "50")
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2"]
-    command += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
-    command += ["--main_process_port=0", "-m", "tests.train.toy", str(tmp_path / "two"), "50"]
+@pytest.mark.parametrize("source", ["Counting", "Labelled"])
+def test_two_processes_are_one_up_to_rounding(tmp_path: Path, source: str) -> None:
+    changes = json.dumps({"source": source, "micro_batch_size": 2})
+    toy.main(str(tmp_path / "one"), "50", json.dumps({"source": source}))
+    # `accelerate launch --cpu` starts one process, whatever it is asked for.
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "tests.train.toy"]
+    command += [str(tmp_path / "two"), "50", changes]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "batch 96 tokens = 2 processes x 2 pieces x 2 rows x 12\n" in done.stdout
     (one, alone), (two, shared) = load_model(tmp_path / "one"), load_model(tmp_path / "two")
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
     assert shared["loss_nats"] == pytest.approx(alone["loss_nats"], abs=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_is_the_same_up_to_rounding(tmp_path: Path) -> None:
+    plain, outcome = toy.run(tmp_path / "plain", 20)
+    compiled, again = toy.run(tmp_path / "compiled", 20, compile=True)
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    for a, b in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    assert again.loss_nats == pytest.approx(outcome.loss_nats, abs=1e-5)

@@ -9,6 +9,7 @@ from physlm.config import ConfigError, build
 from physlm.random import torch_generator
 from physlm.train.config import OptimiserConfig, PretrainConfig, ScheduleConfig
 from physlm.train.optimiser import AdamW, learning_rate, make_optimiser
+from tests.train import toy
 
 
 @pytest.mark.parametrize(("kind", "middle"), [("cosine", 0.55), ("linear", 0.55), ("constant", 1)])
@@ -84,6 +85,16 @@ def test_decay_leaves_out_norms_and_biases() -> None:
     assert [decays[id(p)] for p in model.parameters()] == expected
 
 
+def test_decay_leaves_out_the_biases_of_experts_too() -> None:
+    model = {"arch": "gpt2_rot", "n_layers": 1, "d_model": 8, "n_heads": 2, "mlp": "moe"}
+    mixture = toy.fresh(toy.config(model=model | {"n_experts": 2}))
+    optimiser = make_optimiser(mixture, OptimiserConfig(lr_peak=1.0, weight_decay=0.3))
+    decays = {id(p): g["weight_decay"] for g in optimiser.param_groups for p in g["params"]}
+    for name, parameter in mixture.named_parameters():
+        matrix = "norm" not in name and "bias" not in name
+        assert decays[id(parameter)] == (0.3 if matrix else 0.0), name
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -92,6 +103,16 @@ def test_decay_leaves_out_norms_and_biases() -> None:
         ({"optimiser": {"lr_peak": 1, "betas": [0.9]}}, "optimiser.betas=[0.9]: must be two"),
         ({"schedule": {"kind": "step"}}, "schedule.kind='step': must be one of cosine, linear"),
         ({"schedule": {"final_ratio": 2}}, "schedule.final_ratio=2.0: must be from 0 to 1"),
+        ({"stream": {"n_ctx": 8}}, "stream.batch_size=None: must be given, or batch_tokens"),
+        (
+            {"stream": {"n_ctx": 8, "batch_size": 2, "batch_tokens": 16}},
+            "stream.batch_tokens=16: must be left out beside batch_size=2",
+        ),
+        (
+            {"stream": {"n_ctx": 8, "batch_tokens": 20}},
+            "stream.batch_tokens=20: must be a multiple of n_ctx=8",
+        ),
+        ({"stream": {"n_ctx": 8, "batch_tokens": 0}}, "stream.batch_tokens=0: must be a multiple"),
         ({"stream": {"n_ctx": 8, "batch_size": 0}}, "stream.batch_size=0: must be at least 1"),
         ({"precision": "fp64"}, "precision='fp64': must be one of fp32, bf16, fp16"),
         ({"micro_batch_size": 0}, "micro_batch_size=0: must be at least 1"),

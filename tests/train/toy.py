@@ -10,10 +10,11 @@ import torch
 
 from physlm.config import build
 from physlm.model.storage import save_model
-from physlm.model.transformer import Transformer, init_weights, loss_nats
+from physlm.model.transformer import Transformer, init_weights
 from physlm.random import generator
 from physlm.train.config import PretrainConfig
 from physlm.train.loop import Outcome, train
+from physlm.train.losses import IGNORED, mean_nats
 
 D_VOCAB = 23
 
@@ -37,6 +38,23 @@ class Counting:
         return state["taken"] / 10
 
 
+# Labels of each row of Labelled: some have all, some none, so have the last two together.
+N_LABELS = np.array([12, 7, 1, 0, 5, 2, 0, 0])
+
+
+class Labelled(Counting):
+    """The same, with labels on the first N_LABELS tokens of each row alone."""
+
+    def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        windows, after = super().take(state)
+        labels = windows[:, 1:].copy()
+        labels[np.arange(self.n_ctx) >= N_LABELS[:, None]] = IGNORED
+        return np.stack([windows[:, :-1], labels], axis=1), after
+
+
+SOURCES = {"Counting": Counting, "Labelled": Labelled}
+
+
 def config(**changes: Any) -> PretrainConfig:
     values: dict[str, Any] = {
         "seed": 0,
@@ -53,15 +71,27 @@ def config(**changes: Any) -> PretrainConfig:
     return build(PretrainConfig, values | changes)
 
 
+def fresh(settings: PretrainConfig) -> Transformer:
+    """The model that a run starts from."""
+    model = Transformer(settings.model.resolve(D_VOCAB, settings.stream.n_ctx))
+    init_weights(model, settings.seed)
+    return model
+
+
 def run(
-    folder: Path, n_steps: int, loss: Any = loss_nats, corpus: str = "c", **changes: Any
+    folder: Path,
+    n_steps: int,
+    loss: Any = mean_nats,
+    corpus: str = "c",
+    source: str = "Counting",
+    start: Transformer | None = None,
+    **changes: Any,
 ) -> tuple[Transformer, Outcome]:
     """Train for `n_steps` with checkpoints in `folder`; the model and the outcome."""
     torch.set_num_threads(1)
     settings = config(**changes)
-    batches = Counting(settings.stream.n_ctx, settings.stream.batch_size)
-    model = Transformer(settings.model.resolve(D_VOCAB, batches.n_ctx))
-    init_weights(model, settings.seed)
+    batches = SOURCES[source](settings.stream.n_ctx, settings.stream.rows)
+    model = start or fresh(settings)
     identity = {"corpus": corpus, "config": settings.science()}
     return model, train(model, loss, batches, n_steps, settings, identity, folder)
 

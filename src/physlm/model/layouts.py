@@ -1,158 +1,207 @@
-"""How the Hugging Face classes name and order the tensors of a transformer.
+"""The Hugging Face classes of our architectures: what each is, and its names for our settings.
 
-Our query, key and value weights are one matrix of rows (q heads, k heads, v heads). Our rotary
-pairs are neighbouring dims, theirs lie d_rotary / 2 apart (see physlm.model.functions.rotate), so
-the query and key rows of each head are permuted.
+A class is a row of LAYOUTS: the switches that it fixes, the names of its configuration and of its
+modules. How tensors change places is in physlm.model.tensors.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
-
-from physlm.model.config import ModelConfig
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a Hugging Face class keeps what; names inside a block are relative to `block`."""
+    """One class.
 
-    embed: str
-    embed_positions: str | None
+    arch: the preset that an imported model has.
+    switches: our switch -> the values that the class has.
+    settings: our setting -> their name of it.
+    fixed: their setting -> the only value that we can express; written: what an export sets beside.
+    outer: our module -> theirs with the same tensors; several of theirs are one of ours, or copies
+        of it. inner: the same of a block, relative to `block`.
+    transposed: weights in blocks are [inputs, outputs]; by_head: rows of qkv go by head first.
+    """
+
+    arch: str
+    switches: dict[str, tuple[Any, ...]]
+    settings: dict[str, str]
+    fixed: dict[str, Any]
+    written: dict[str, Any]
+    outer: dict[str, tuple[str, ...]]
     block: str
-    norm_attn: str
-    norm_mlp: str
-    qkv: tuple[str, ...]
-    out: str
-    up: tuple[str, ...]
-    down: str
-    norm: str
-    # GPT-2 stores [inputs, outputs]; GPT-NeoX orders the rows of qkv by head first.
+    inner: dict[str, tuple[str, ...]]
     transposed: bool = False
     by_head: bool = False
 
 
-_LLAMA = Layout(
-    embed="model.embed_tokens",
-    embed_positions=None,
-    block="model.layers",
-    norm_attn="input_layernorm",
-    norm_mlp="post_attention_layernorm",
-    qkv=("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    out="self_attn.o_proj",
-    up=("mlp.gate_proj", "mlp.up_proj"),
-    down="mlp.down_proj",
-    norm="model.norm",
-)
+# An MLP of a quarter of the size is an MLP: d_mlp is a number in every class.
+_SWITCHES: dict[str, tuple[Any, ...]] = {
+    "causal": (True,),
+    "positions": ("rotary",),
+    "norm": ("layer",),
+    "norm_place": ("pre",),
+    "mlp": ("standard", "quarter"),
+    "canon": ("",),
+    "biases": (True,),
+    "head": ("linear",),
+}
+_LLAMA_SWITCHES = _SWITCHES | {
+    "rotary_fraction": (1.0,),
+    "norm": ("rms",),
+    "mlp": ("gated",),
+    "biases": (False,),
+}
+_BERT_SWITCHES = _SWITCHES | {
+    "causal": (False,),
+    "positions": ("absolute",),
+    "norm_place": ("post",),
+    "head": ("masked",),
+}
+_SETTINGS = {
+    "n_layers": "num_hidden_layers",
+    "d_model": "hidden_size",
+    "n_heads": "num_attention_heads",
+    "d_mlp": "intermediate_size",
+    "d_vocab": "vocab_size",
+    "n_ctx": "max_position_embeddings",
+    "activation": "hidden_act",
+    "norm_eps": "layer_norm_eps",
+    "tied": "tie_word_embeddings",
+    "init_std": "initializer_range",
+}
+_GPT2_SETTINGS = _SETTINGS | {
+    "n_layers": "n_layer",
+    "d_model": "n_embd",
+    "n_heads": "n_head",
+    "d_mlp": "n_inner",
+    "n_ctx": "n_positions",
+    "activation": "activation_function",
+    "norm_eps": "layer_norm_epsilon",
+}
+_LLAMA_SETTINGS = _SETTINGS | {"norm_eps": "rms_norm_eps", "n_kv_heads": "num_key_value_heads"}
+_WRITTEN = {"bos_token_id": None, "eos_token_id": None}
+_LLAMA_OUTER = {
+    "embed": ("model.embed_tokens",),
+    "norm": ("model.norm",),
+    "unembed": ("lm_head",),
+}
+_LLAMA_INNER = {
+    "norm_attn": ("input_layernorm",),
+    "attn.qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "attn.out": ("self_attn.o_proj",),
+    "norm_mlp": ("post_attention_layernorm",),
+    "mlp.up": ("mlp.gate_proj", "mlp.up_proj"),
+    "mlp.down": ("mlp.down_proj",),
+}
+_BERT_INNER = {
+    "attn.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attn.out": ("attention.output.dense",),
+    "norm_attn": ("attention.output.LayerNorm",),
+    "mlp.up": ("intermediate.dense",),
+    "mlp.down": ("output.dense",),
+    "norm_mlp": ("output.LayerNorm",),
+}
+
 LAYOUTS = {
     "GPT2LMHeadModel": Layout(
-        embed="transformer.wte",
-        embed_positions="transformer.wpe",
+        arch="gpt2",
+        switches=_SWITCHES | {"positions": ("absolute",)},
+        settings=_GPT2_SETTINGS,
+        fixed={
+            "scale_attn_weights": True,
+            "scale_attn_by_inverse_layer_idx": False,
+            "add_cross_attention": False,
+        },
+        written=_WRITTEN | {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+        outer={
+            "embed": ("transformer.wte",),
+            "embed_positions": ("transformer.wpe",),
+            "norm": ("transformer.ln_f",),
+            "unembed": ("lm_head",),
+        },
         block="transformer.h",
-        norm_attn="ln_1",
-        norm_mlp="ln_2",
-        qkv=("attn.c_attn",),
-        out="attn.c_proj",
-        up=("mlp.c_fc",),
-        down="mlp.c_proj",
-        norm="transformer.ln_f",
+        inner={
+            "norm_attn": ("ln_1",),
+            "attn.qkv": ("attn.c_attn",),
+            "attn.out": ("attn.c_proj",),
+            "norm_mlp": ("ln_2",),
+            "mlp.up": ("mlp.c_fc",),
+            "mlp.down": ("mlp.c_proj",),
+        },
         transposed=True,
     ),
     "GPTNeoXForCausalLM": Layout(
-        embed="gpt_neox.embed_in",
-        embed_positions=None,
+        arch="gpt2_rot",
+        switches=_SWITCHES,
+        settings=_SETTINGS,
+        fixed={"use_parallel_residual": False, "attention_bias": True},
+        written=_WRITTEN,
+        outer={
+            "embed": ("gpt_neox.embed_in",),
+            "norm": ("gpt_neox.final_layer_norm",),
+            "unembed": ("lm_head",),
+        },
         block="gpt_neox.layers",
-        norm_attn="input_layernorm",
-        norm_mlp="post_attention_layernorm",
-        qkv=("attention.query_key_value",),
-        out="attention.dense",
-        up=("mlp.dense_h_to_4h",),
-        down="mlp.dense_4h_to_h",
-        norm="gpt_neox.final_layer_norm",
+        inner={
+            "norm_attn": ("input_layernorm",),
+            "attn.qkv": ("attention.query_key_value",),
+            "attn.out": ("attention.dense",),
+            "norm_mlp": ("post_attention_layernorm",),
+            "mlp.up": ("mlp.dense_h_to_4h",),
+            "mlp.down": ("mlp.dense_4h_to_h",),
+        },
         by_head=True,
     ),
-    "LlamaForCausalLM": _LLAMA,
-    "MistralForCausalLM": _LLAMA,
+    "LlamaForCausalLM": Layout(
+        arch="llama",
+        switches=_LLAMA_SWITCHES,
+        settings=_LLAMA_SETTINGS,
+        fixed={"attention_bias": False, "mlp_bias": False},
+        written=_WRITTEN,
+        outer=_LLAMA_OUTER,
+        block="model.layers",
+        inner=_LLAMA_INNER,
+    ),
+    "MistralForCausalLM": Layout(
+        arch="mistral",
+        switches=_LLAMA_SWITCHES,
+        settings=_LLAMA_SETTINGS,
+        fixed={"sliding_window": None},
+        written=_WRITTEN,
+        outer=_LLAMA_OUTER,
+        block="model.layers",
+        inner=_LLAMA_INNER,
+    ),
+    "BertForMaskedLM": Layout(
+        arch="bert",
+        switches=_BERT_SWITCHES,
+        settings=_SETTINGS,
+        fixed={
+            "is_decoder": False,
+            "add_cross_attention": False,
+            "position_embedding_type": "absolute",
+        },
+        written=_WRITTEN
+        | {
+            "pad_token_id": None,
+            "type_vocab_size": 2,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
+        outer={
+            "embed": ("bert.embeddings.word_embeddings",),
+            # Every token of ours is of their type 0.
+            "embed_positions": (
+                "bert.embeddings.position_embeddings",
+                "bert.embeddings.token_type_embeddings",
+            ),
+            "norm": ("bert.embeddings.LayerNorm",),
+            "head.transform": ("cls.predictions.transform.dense",),
+            "head.norm": ("cls.predictions.transform.LayerNorm",),
+            # The bias of the decoder is the one that they add.
+            "head": ("cls.predictions.decoder", "cls.predictions"),
+            "unembed": ("cls.predictions.decoder",),
+        },
+        block="bert.encoder.layer",
+        inner=_BERT_INNER,
+    ),
 }
-
-
-def names(layout: Layout, config: ModelConfig) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Our tensors and the names of theirs that hold the same numbers."""
-    kinds = ("weight", "bias") if config.biases else ("weight",)
-    yield "embed.weight", (f"{layout.embed}.weight",)
-    if layout.embed_positions is not None:
-        yield "embed_positions.weight", (f"{layout.embed_positions}.weight",)
-    if not config.tied:
-        yield "unembed.weight", ("lm_head.weight",)
-    modules: list[tuple[str, tuple[str, ...]]] = [("norm", (layout.norm,))]
-    for i in range(config.n_layers):
-        inner = {
-            "norm_attn": (layout.norm_attn,),
-            "attn.qkv": layout.qkv,
-            "attn.out": (layout.out,),
-            "norm_mlp": (layout.norm_mlp,),
-            "mlp.up": layout.up,
-            "mlp.down": (layout.down,),
-        }
-        for ours, theirs in inner.items():
-            modules.append((f"blocks.{i}.{ours}", tuple(f"{layout.block}.{i}.{t}" for t in theirs)))
-    for ours, theirs in modules:
-        for kind in kinds:
-            yield f"{ours}.{kind}", tuple(f"{name}.{kind}" for name in theirs)
-
-
-def split(tensor: Tensor, name: str, config: ModelConfig, layout: Layout) -> list[Tensor]:
-    """Our tensor `name` as the tensors of theirs that hold it."""
-    if ".attn.qkv." in name:
-        return _split_qkv(tensor, config, layout)
-    if ".mlp.up." in name and len(layout.up) == 2:
-        return [piece.contiguous() for piece in tensor.chunk(2)]
-    return [_turn(tensor, name, layout)]
-
-
-def join(pieces: list[Tensor], name: str, config: ModelConfig, layout: Layout) -> Tensor:
-    """The inverse of `split`."""
-    if ".attn.qkv." in name:
-        return _join_qkv(pieces, config, layout)
-    return _turn(pieces[0], name, layout) if len(pieces) == 1 else torch.cat(pieces)
-
-
-def _turn(tensor: Tensor, name: str, layout: Layout) -> Tensor:
-    turned = layout.transposed and "blocks." in name and tensor.dim() == 2
-    return tensor.T.contiguous() if turned else tensor
-
-
-def _half_split(config: ModelConfig) -> Tensor:
-    """Their dim i of a head is our dim order[i]."""
-    rotated = torch.arange(config.d_rotary).view(-1, 2).T.flatten()
-    return torch.cat([rotated, torch.arange(config.d_rotary, config.d_head)])
-
-
-def _heads(config: ModelConfig) -> tuple[int, int, int]:
-    groups = config.n_kv_heads or 0
-    return config.n_heads, groups, groups
-
-
-def _split_qkv(tensor: Tensor, config: ModelConfig, layout: Layout) -> list[Tensor]:
-    heads = tensor.unflatten(0, (-1, config.d_head))
-    q, k, v = heads.split(_heads(config))
-    order = _half_split(config)
-    q, k = q[:, order], k[:, order]
-    if layout.by_head:
-        return [torch.stack([q, k, v], 1).flatten(0, 2)]
-    if len(layout.qkv) == 3:
-        return [part.flatten(0, 1).contiguous() for part in (q, k, v)]
-    return [_turn(torch.cat([q, k, v]).flatten(0, 1), "blocks.", layout)]
-
-
-def _join_qkv(pieces: list[Tensor], config: ModelConfig, layout: Layout) -> Tensor:
-    if len(pieces) == 3:
-        q, k, v = (piece.unflatten(0, (-1, config.d_head)) for piece in pieces)
-    elif layout.by_head:
-        q, k, v = pieces[0].unflatten(0, (-1, 3, config.d_head)).unbind(1)
-    else:
-        heads = _turn(pieces[0], "blocks.", layout).unflatten(0, (-1, config.d_head))
-        q, k, v = heads.split(_heads(config))
-    back = _half_split(config).argsort()
-    return torch.cat([q[:, back], k[:, back], v]).flatten(0, 1)

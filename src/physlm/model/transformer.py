@@ -1,10 +1,13 @@
-"""One causal transformer, pre-norm, with the switches of ModelConfig.
+"""One transformer with the switches of ModelConfig.
 
-Shapes: B batch, T position, N = B T rows, C d_model, H head, D dim of a head, V vocabulary. Inside,
-the stream is [N, C]: a linear layer takes rows as they are, anything else costs views that a small
-model feels. Activations that can be captured, all [B, T, C] unless said: embed,
-blocks.{i}.attn.out, blocks.{i}.mlp.hidden [B, T, d_mlp], blocks.{i}.mlp.out,
-blocks.{i}.resid_post, final_norm.
+Shapes: B batch, T position, N = B T rows, C d_model, V vocabulary. Inside, the stream is [N, C]: a
+linear layer takes rows as they are, anything else costs views that a small model feels.
+
+Activations that can be captured, all [B, T, C] unless said: embed, blocks.{i}.attn.out,
+blocks.{i}.mlp.hidden [B, T, d_mlp], blocks.{i}.mlp.out, blocks.{i}.resid_post, final_norm (the
+input of the output layer; not there with norms after the sum), and on demand
+blocks.{i}.attn.pattern [B, H, T, S]. What an architecture lacks (an MLP, the single hidden layer of
+a mixture) has no name.
 """
 
 import math
@@ -13,14 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from physlm.model.attention import Attention
+from physlm.model.cache import Cache, Pass, visible
+from physlm.model.canon import Canon
 from physlm.model.config import ModelConfig
-from physlm.model.functions import ACTIVATIONS, MLPS, rotary_angles, rotate
+from physlm.model.functions import ACTIVATIONS, rotary_angles
+from physlm.model.mlp import Experts, Mlp
 from physlm.random import torch_generator
 
 Capture = dict[str, Tensor]
-
-# What a block can tell, in the order in which it returns it.
-BLOCK_ACTIVATIONS = ("attn.out", "mlp.hidden", "mlp.out", "resid_post")
 
 
 def _norm(config: ModelConfig) -> nn.Module:
@@ -30,69 +34,65 @@ def _norm(config: ModelConfig) -> nn.Module:
     return nn.LayerNorm(config.d_model, eps, bias=bool(config.biases))
 
 
-class Attention(nn.Module):
-    """Causal self-attention; keys and values may be shared by groups of query heads."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        d, d_head, groups = config.d_model, config.d_head, config.n_kv_heads or 0
-        self.d_head = d_head
-        self.heads = (config.n_heads, groups)
-        self.widths = (d + groups * d_head, groups * d_head)
-        self.qkv = nn.Linear(d, d + 2 * groups * d_head, bias=bool(config.biases))
-        self.out = nn.Linear(d, d, bias=bool(config.biases))
-
-    def forward(self, x_NC: Tensor, n_rows: int, angles: Tensor | None) -> Tensor:
-        """`n_rows` is B; `angles` complex [T, (query and key dims) / 2], None without rotary."""
-        qk, v_NC = self.qkv(x_NC).split_with_sizes(self.widths, -1)
-        qk = qk.view(n_rows, -1, self.widths[0])
-        if angles is not None:
-            qk = rotate(qk, angles)
-        shape = (*qk.shape[:2], -1, self.d_head)
-        q_BTHD, k_BTHD = qk.view(shape).split_with_sizes(self.heads, 2)
-        y_BHTD = F.scaled_dot_product_attention(
-            q_BTHD.transpose(1, 2),
-            k_BTHD.transpose(1, 2),
-            v_NC.view(shape).transpose(1, 2),
-            is_causal=True,
-            enable_gqa=self.heads[0] != self.heads[1],
-        )
-        return self.out(y_BHTD.transpose(1, 2).reshape(x_NC.shape))
-
-
-class Mlp(nn.Module):
-    """Up, a hidden function, down."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.hidden, n_up = MLPS[config.mlp or ""]
-        self.activation = ACTIVATIONS[config.activation or ""]
-        d_mlp, biases = config.d_mlp or 0, bool(config.biases)
-        self.up = nn.Linear(config.d_model, n_up * d_mlp, bias=biases)
-        self.down = nn.Linear(d_mlp, config.d_model, bias=biases)
-
-    def forward(self, x_NC: Tensor) -> tuple[Tensor, Tensor]:
-        """The output and the hidden layer."""
-        hidden = self.hidden(self.up(x_NC), self.activation)
-        return self.down(hidden), hidden
+def _canon(config: ModelConfig, letter: str) -> Canon | None:
+    if letter not in config.canon:
+        return None
+    return Canon(config.d_model, config.canon_kernel, config.canon_residual)
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), then x + mlp(norm(x)); or, with norms after, norm(x + ...)."""
+
+    def __init__(self, config: ModelConfig, index: int) -> None:
+        super().__init__()
+        self.name, self.pre = f"blocks.{index}", config.norm_place == "pre"
+        self.norm_attn = _norm(config)
+        self.canon_attn = _canon(config, "A")
+        self.attn = Attention(config, index)
+        if config.mlp == "none":
+            self.mlp = None
+            return
+        self.norm_mlp = _norm(config)
+        self.canon_mlp = _canon(config, "C")
+        self.mlp = (Experts if config.mlp == "moe" else Mlp)(config, index)
+
+    def forward(self, x_NC: Tensor, run: Pass) -> Tensor:
+        """The stream after this block."""
+        inner = self.norm_attn(x_NC) if self.pre else x_NC
+        if self.canon_attn is not None:
+            inner = self.canon_attn(inner, run)
+        out = self.attn(inner, run)
+        run.keep(f"{self.name}.attn.out", out)
+        x_NC = x_NC + out
+        if not self.pre:
+            x_NC = self.norm_attn(x_NC)
+        if self.mlp is not None:
+            x_NC = self._add_mlp(x_NC, run)
+        run.keep(f"{self.name}.resid_post", x_NC)
+        return x_NC
+
+    def _add_mlp(self, x_NC: Tensor, run: Pass) -> Tensor:
+        inner = self.norm_mlp(x_NC) if self.pre else x_NC
+        if self.canon_mlp is not None:
+            inner = self.canon_mlp(inner, run)
+        out = self.mlp(inner, run)  # type: ignore[misc]
+        run.keep(f"{self.name}.mlp.out", out)
+        return x_NC + out if self.pre else self.norm_mlp(x_NC + out)
+
+
+class MaskedHead(nn.Module):
+    """BERT's output layer without the embeddings: linear, activation, norm; a bias per token."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.norm_attn = _norm(config)
-        self.attn = Attention(config)
-        self.norm_mlp = _norm(config)
-        self.mlp = Mlp(config)
+        self.transform = nn.Linear(config.d_model, config.d_model, bias=bool(config.biases))
+        self.activation = ACTIVATIONS[config.activation or ""]
+        self.norm = _norm(config)
+        self.bias = nn.Parameter(torch.zeros(config.d_vocab)) if config.biases else None
 
-    def forward(self, x_NC: Tensor, n_rows: int, angles: Tensor | None) -> tuple[Tensor, ...]:
-        """The activations of BLOCK_ACTIVATIONS, the last of which goes on."""
-        attn = self.attn(self.norm_attn(x_NC), n_rows, angles)
-        x_NC = x_NC + attn
-        mlp, hidden = self.mlp(self.norm_mlp(x_NC))
-        return attn, hidden, mlp, x_NC + mlp
+    def forward(self, x_NC: Tensor) -> Tensor:
+        """The stream as the embeddings will read it."""
+        return self.norm(self.activation(self.transform(x_NC)))
 
 
 class Transformer(nn.Module):
@@ -105,10 +105,13 @@ class Transformer(nn.Module):
         self.config = config
         d = config.d_model
         self.embed = nn.Embedding(config.d_vocab, d)
-        absolute = config.positions == "absolute"
+        absolute, relative = config.positions == "absolute", config.positions == "relative"
         self.embed_positions = nn.Embedding(config.n_ctx, d) if absolute else None
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.embed_distances = nn.Embedding(config.n_distances, d) if relative else None
+        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layers))
+        # Before the output layer, or after the embeddings if norms come after.
         self.norm = _norm(config)
+        self.head = MaskedHead(config) if config.head == "masked" else None
         self.unembed = None if config.tied else nn.Linear(d, config.d_vocab, bias=False)
         self.register_buffer("angles", self._angles(), persistent=False)
 
@@ -117,53 +120,111 @@ class Transformer(nn.Module):
         if config.positions != "rotary":
             return None
         angles = rotary_angles(config.n_ctx, config.d_head, config.d_rotary, config.rotary_base)
-        return angles.repeat(1, config.n_heads + (config.n_kv_heads or 0))
+        return angles.repeat(1, config.n_heads + (config.n_kv_heads or 0), 1)
 
-    def forward(self, tokens_BT: Tensor, capture: Capture | None = None) -> Tensor:
-        """Logits [B, T, V]; if `capture` is a dict, the activations are put into it by name."""
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        capture: Capture | None = None,
+        *,
+        mask: Tensor | None = None,
+        cache: Cache | None = None,
+        patterns: bool = False,
+        last_only: bool = False,
+    ) -> Tensor:
+        """Logits [B, T, V] of the tokens that come next (of the tokens themselves if not causal).
+
+        capture: a dict into which the activations are put by name, patterns of attention only if
+            `patterns`. mask: bool [B, T], False for padding, which changes nothing of the rest
+            (positions count real tokens); logits of padding mean nothing. cache: of the tokens read
+            before, to which these are added; causal models only. last_only: logits [B, 1, V] of the
+            last tokens alone.
+        """
+        run = self._begin(tokens_BT, mask, cache)
+        run.found, run.patterns = capture, patterns and capture is not None
+        x_NC = self._embed(tokens_BT, run)
+        for block in self.blocks:
+            x_NC = block(x_NC, run)
+        if cache is not None:
+            cache.length += run.n
+        if self.config.norm_place == "pre":
+            x_NC = self.norm(x_NC)
+            run.keep("final_norm", x_NC)
+        if last_only:
+            x_NC = x_NC.view(run.n_rows, run.n, -1)[:, -1]
+        return self._logits(x_NC).view(run.n_rows, -1, self.config.d_vocab)
+
+    def _begin(self, tokens_BT: Tensor, mask: Tensor | None, cache: Cache | None) -> Pass:
         n_rows, n = tokens_BT.shape
+        first = 0 if cache is None else cache.length
+        causal = bool(self.config.causal)
+        if first + n > self.config.n_ctx:
+            raise ValueError(f"{first + n} tokens: must be at most n_ctx={self.config.n_ctx}")
+        run = Pass(n_rows, n, first, causal, cache=cache)
+        if self.angles is not None:
+            run.angles = self.angles[first : first + n]
+        if self.embed_distances is not None:
+            run.distance_table = self.embed_distances.weight
+        if mask is None and cache is None:
+            return run
+        if cache is not None and not causal:
+            raise ValueError("a cache is for causal models only")
+        seen = mask if cache is None else cache.note(mask, n_rows, n)
+        run.visible = visible(causal, first, n, seen, tokens_BT.device)
+        if seen is not None:
+            run.mask = seen[:, first:]
+            run.places = (seen.cumsum(1) - 1).clamp(min=0)[:, first:]
+            if self.angles is not None:
+                run.angles = self.angles[run.places]
+        return run
+
+    def _embed(self, tokens_BT: Tensor, run: Pass) -> Tensor:
         x_NC = self.embed(tokens_BT.reshape(-1))
         if self.embed_positions is not None:
             position_TC = self.embed_positions.weight
-            if n < self.config.n_ctx:
-                position_TC = position_TC[:n]
-            x_NC = (x_NC.view(n_rows, n, -1) + position_TC).view(x_NC.shape)
-        angles = None if self.angles is None else self.angles[:n]
-        found = {"embed": x_NC}
-        for i, block in enumerate(self.blocks):
-            activations = block(x_NC, n_rows, angles)
-            x_NC = activations[-1]
-            if capture is not None:
-                names = (f"blocks.{i}.{name}" for name in BLOCK_ACTIVATIONS)
-                found.update(zip(names, activations, strict=True))
-        x_NC = self.norm(x_NC)
-        if capture is not None:
-            found["final_norm"] = x_NC
-            capture.update({name: x.view(n_rows, n, -1) for name, x in found.items()})
-        head = self.embed.weight if self.unembed is None else self.unembed.weight
-        return F.linear(x_NC, head).view(n_rows, n, -1)
+            if run.places is not None:
+                position_TC = position_TC[run.places]
+            elif run.first or run.n < self.config.n_ctx:
+                position_TC = position_TC[run.first : run.first + run.n]
+            x_NC = (x_NC.view(run.n_rows, run.n, -1) + position_TC).view(x_NC.shape)
+        if self.config.norm_place == "post":
+            x_NC = self.norm(x_NC)
+        run.keep("embed", x_NC)
+        return x_NC
+
+    def _logits(self, x_NC: Tensor) -> Tensor:
+        bias = None
+        if self.head is not None:
+            x_NC, bias = self.head(x_NC), self.head.bias
+        weight = self.embed.weight if self.unembed is None else self.unembed.weight
+        return F.linear(x_NC, weight, bias)
 
 
 def init_weights(model: Transformer, seed: int) -> None:
     """GPT-2's initial weights, in place: normal with deviation init_std, biases 0, norms 1.
 
     Projections into the residual stream are smaller by sqrt(2 n_layers), so that the stream keeps
-    its scale. Each tensor has its own generator, named by the tensor: a switch that adds one
-    leaves the others as they are.
+    its scale; Canon layers are uniform in +-1 / sqrt(kernel), as convolutions are (Part 4.1). Each
+    tensor has its own generator, named by the tensor: a switch that adds one leaves the others as
+    they are.
     """
-    init_std = model.config.init_std
-    small = init_std / math.sqrt(2 * model.config.n_layers)
+    config = model.config
+    small = config.init_std / math.sqrt(2 * config.n_layers)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            draw = torch.empty(parameter.shape)
+            generator = torch_generator(seed, "init", name)
             if name.endswith("bias"):
-                parameter.zero_()
+                draw.zero_()
             elif parameter.dim() == 1:
-                parameter.fill_(1.0)
+                draw.fill_(1.0)
+            elif ".canon" in name:
+                bound = 1 / math.sqrt(config.canon_kernel)
+                draw.uniform_(-bound, bound, generator=generator)
             else:
-                std = small if name.endswith(("attn.out.weight", "mlp.down.weight")) else init_std
-                draw = torch.empty(parameter.shape)
-                draw.normal_(0.0, std, generator=torch_generator(seed, "init", name))
-                parameter.copy_(draw)
+                into_stream = name.endswith(("attn.out.weight", "mlp.down.weight", "mlp.down"))
+                draw.normal_(0.0, small if into_stream else config.init_std, generator=generator)
+            parameter.copy_(draw)
 
 
 def loss_nats_BT(model: nn.Module, tokens: Tensor) -> Tensor:

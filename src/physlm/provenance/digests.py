@@ -30,12 +30,12 @@ class Digests:
 
     def md5(self, path: str) -> str | None:
         """The digest of a file, None if there is none."""
-        mark = _mark(path)
-        if mark is None:
+        now = mark(path)
+        if now is None:
             return None
         known = self._known.get(path)
-        if known is None or known[1] != mark:
-            known = self._known[path] = [md5(path), mark]
+        if known is None or known[1] != now:
+            known = self._known[path] = [md5(path), now]
             self._changed = True
         return known[0]
 
@@ -46,7 +46,7 @@ class Digests:
             return
         os.utime(path, (OLD, OLD))
         if path in self._known:
-            self._known[path][1] = _mark(path)
+            self._known[path][1] = mark(path)
             self._changed = True
 
     def save(self) -> None:
@@ -55,7 +55,8 @@ class Digests:
             write_text(STORE, json.dumps(self._known))
 
 
-def _mark(path: str) -> list[int] | None:
+def mark(path: str) -> list[int] | None:
+    """What changes when a file does, as far as one can tell without reading; None if it is gone."""
     try:
         stat = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

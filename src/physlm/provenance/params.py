@@ -7,7 +7,7 @@ from typing import Any
 from physlm.config import ConfigError
 
 FILE = "params.yaml"
-TOP = ("tier", "families", "tiers")
+TOP = ("tier", "families", "tiers", "definitions")
 
 
 def load(tier: str | None = None) -> tuple[dict[str, Any], str]:

@@ -1,14 +1,22 @@
-"""What the next run will do, job by job: restore, fetch or run, and why."""
+"""What the next run will do, job by job: restore, fetch or run, and why; and what it will cost."""
 
+import json
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from physlm.config import ConfigError
+from physlm.config import ConfigError, require
 from physlm.provenance import cache, locks
 from physlm.provenance.grid import Job
 from physlm.provenance.verdicts import State, published
 
+if TYPE_CHECKING:
+    from physlm.costs.accelerators import Accelerator
+
 RESTORE, FETCH, RUN = "restore", "fetch", "run"
+
+# More jobs than this are told by step and reason: nobody reads a thousand lines.
+MANY = 40
 
 
 @dataclass(frozen=True)
@@ -55,15 +63,80 @@ def plan(state: State, targets: list[str] | None = None) -> list[Action]:
     return actions
 
 
-def show(state: State, targets: list[str] | None = None) -> None:
-    """Print the plan and its totals."""
+def show(
+    state: State,
+    targets: list[str] | None = None,
+    on: "Accelerator | None" = None,
+    every: bool = False,
+) -> None:
+    """Print the plan, the price of what is to run (with the hours `on` an accelerator), the totals.
+
+    More than MANY jobs are told by step and reason, unless `every` one is asked for.
+    """
     actions = plan(state, targets)
-    for action in actions:
-        print(f"{action.what:8}{action.label}: {action.why}")
+    lines = _lines(state, actions, every)
+    if any(action.what == RUN for action in actions):
+        from physlm.provenance import price
+
+        lines += price.report(state, [a.name for a in actions if a.what == RUN], on)
     tally = {what: sum(a.what == what for a in actions) for what in (RESTORE, FETCH, RUN)}
     rest = len(_ancestors(state, _makers(state, targets or []))) - len(actions)
     counts = ", ".join(f"{count} to {what}" for what, count in tally.items())
-    print(f"tier {state.grid.tier}: {rest} up to date, {counts}")
+    print(*lines, f"tier {state.grid.tier}: {rest} up to date, {counts}", sep="\n")
+
+
+def show_json(
+    state: State, targets: list[str] | None = None, on: "Accelerator | None" = None
+) -> None:
+    """Print the plan as JSON: a record per job, with its cost where it is to run and has one."""
+    records: list[dict[str, Any]] = [vars(action) for action in plan(state, targets)]
+    run = [record["name"] for record in records if record["what"] == RUN]
+    if run:
+        from physlm.provenance import price
+
+        found = price.costs(state, run)
+        for record in records:
+            cost = found.get(record["name"])
+            record["cost"] = vars(cost) if cost else None
+            if cost and on:
+                record["seconds"] = on.seconds(cost)
+    told = {"name": on.name, "utilisation": on.utilisation} if on else None
+    print(json.dumps({"tier": state.grid.tier, "on": told, "jobs": records}, indent=1))
+
+
+def accelerator(on: str | None, utilisation: float | None) -> "Accelerator | None":
+    """The accelerator that was asked for, if any; ConfigError for one that is not known."""
+    if on is None:
+        require(utilisation is None, "utilisation", utilisation, "left out without --on")
+        return None
+    from physlm.costs import accelerators
+
+    return accelerators.find(on, utilisation)
+
+
+def _lines(state: State, actions: list[Action], every: bool) -> list[str]:
+    """A line per job, or per step and reason where there are many."""
+    if every or len(actions) <= MANY:
+        return [f"{a.what:8}{a.label}: {a.why}" for a in actions]
+    groups: dict[tuple[str, str, str], list[Action]] = {}
+    for action in actions:
+        job = state.grid.jobs[action.name]
+        what = f"{job.family} {job.step}"
+        groups.setdefault((action.what, what, _kind(action.why)), []).append(action)
+    lines = []
+    for (what, label, _), group in groups.items():
+        if len(group) == 1:
+            lines.append(f"{what:8}{group[0].label}: {group[0].why}")
+        else:
+            whys = {action.why for action in group}
+            first = group[0].why + (" (the first; others like it)" if len(whys) > 1 else "")
+            lines.append(f"{what:8}{label}, {len(group)} jobs: {first}")
+    return lines
+
+
+def _kind(why: str) -> str:
+    """What reasons have in common that differ in the names of files and runs only."""
+    return " ".join("*" if "=" in word or "/" in word else word for word in why.split())
 
 
 def _here(state: State, path: str) -> str | None:

@@ -23,6 +23,7 @@ from typing import Any, TextIO
 from physlm import files
 from physlm.provenance import cache, devices, launch, locks
 from physlm.provenance.circumstances import meta
+from physlm.provenance.digests import mark
 from physlm.provenance.tied import die_with_parent
 
 TAIL = 15  # lines of the log shown when a job fails
@@ -65,7 +66,7 @@ class Runner:
 
     def __init__(self, spec: dict[str, Any], log: Path) -> None:
         self.spec, self.log, self.parent = spec, log, os.getppid()
-        self.marks: dict[str, tuple[int, ...]] = {}
+        self.marks: dict[str, list[int] | None] = {}
         self.inputs = {
             role: {path: self._input(path) for path in paths}
             for role, paths in spec["files"].items()
@@ -87,7 +88,7 @@ class Runner:
 
     def _input(self, path: str) -> str:
         try:
-            self.marks[path] = _mark(path)
+            self.marks[path] = mark(path)
             return files.md5(path)
         except FileNotFoundError:
             raise JobError(f"input {path} is missing") from None
@@ -245,8 +246,8 @@ class Runner:
         self.out.mkdir(parents=True)
 
     def _check_inputs(self) -> None:
-        for path, mark in self.marks.items():
-            if _mark(path) != mark:
+        for path, then in self.marks.items():
+            if mark(path) != then:
                 raise JobError(f"input {path} changed while the job ran; run again")
 
 
@@ -284,11 +285,6 @@ def _check_loaded(spec: dict[str, Any], trace: Path) -> None:
             f"it used {', '.join(unknown)}, which its key does not cover: declare a module in "
             "`parts` of physlm.steps.catalogue, a file in RESOURCES of the module that reads it"
         )
-
-
-def _mark(path: str) -> tuple[int, ...]:
-    stat = os.stat(path)
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _append(launcher: Path, log: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from physlm.config import require
+from physlm.train.config import EXECUTION
 
 Config = Mapping[str, Any]
 RUN_FOLDER = "results/{tier}/{family}/{step}/{run}"
@@ -90,6 +91,8 @@ CORPUS = (
     "eval_kinds.npy",
 )
 
+MODEL = ("model.safetensors", "model.json")
+
 STEPS: dict[str, Step] = {
     "data": Step(
         module="physlm.steps.data",
@@ -100,10 +103,12 @@ STEPS: dict[str, Step] = {
     ),
     "pretrain": Step(
         module="physlm.steps.pretrain",
-        outputs=("model.safetensors", "model.json", "metrics.jsonl"),
+        outputs=(*MODEL, "metrics.jsonl"),
         settings="physlm.train.config:PretrainConfig",
         parts=_corpus_world,
-        execution=("micro_batch_size", "log_every_s", "checkpoint_every_s"),
+        execution=EXECUTION,
+        # metrics.jsonl tells how the training before went, not what it left.
+        reads={"model": MODEL},
         distributed=True,
     ),
     "measure": Step(
@@ -111,8 +116,7 @@ STEPS: dict[str, Step] = {
         outputs=("measure.json",),
         settings="physlm.evaluate.capacity:MeasureConfig",
         parts=_corpus_world,
-        # metrics.jsonl tells how the training went, not what it left.
-        reads={"model": ("model.safetensors", "model.json")},
+        reads={"model": MODEL},
     ),
     "table": Step(
         module="physlm.steps.table",

@@ -1,4 +1,4 @@
-"""Train a new model on a corpus until each person was seen the asked number of times."""
+"""Train a model on a corpus until each person was seen the asked number of times."""
 
 import sys
 
@@ -8,7 +8,9 @@ from physlm.train.config import PretrainConfig
 
 
 def run(job: Job) -> None:
-    """Write model.safetensors, model.json and metrics.jsonl; input role `corpus`."""
+    """Write model.safetensors, model.json and metrics.jsonl; input roles `corpus` and, to go on
+    from its weights instead of new ones, `model`.
+    """
     config = build(PretrainConfig, job.config)
 
     import torch
@@ -17,21 +19,26 @@ def run(job: Job) -> None:
     from physlm.data import corpus as corpora
     from physlm.data.stream import Stream
     from physlm.model.storage import save_model
-    from physlm.model.transformer import Transformer, init_weights, loss_nats
     from physlm.train.loop import train
+    from physlm.train.losses import objective
+    from physlm.train.masking import Masked, Words
+    from physlm.train.start import starting_model
 
     torch.set_num_threads(config.threads)
     corpus = corpora.load(job.input("corpus"))
-    stream = Stream(corpus, config.seed, config.stream.n_ctx, config.stream.batch_size)
-    model = Transformer(config.model.resolve(corpus.manifest["d_vocab"], stream.n_ctx))
-    init_weights(model, config.seed)
+    stream = Stream(corpus, config.seed, config.stream.n_ctx, config.stream.rows)
+    batches: Stream | Masked = stream
+    if config.masking is not None:
+        batches = Masked(stream, Words.of(corpus), config.masking, config.seed)
+    folder = job.input("model") if "model" in job.inputs else None
+    model, base = starting_model(config, corpus.manifest, folder)
     outcome = train(
         model,
-        loss_nats,
-        stream,
+        objective(model.config),
+        batches,
         n_steps=stream.n_steps(config.exposures),
         config=config,
-        identity={"corpus": corpus.digest, "config": config.science()},
+        identity={"corpus": corpus.digest, "config": config.science(), **base},
         scratch=job.scratch,
     )
     if not outcome.is_main:
@@ -41,6 +48,8 @@ def run(job: Job) -> None:
         job.out,
         model,
         corpus_digest=corpus.digest,
+        vocabulary_digest=corpus.manifest["digests"]["vocabulary"],
+        **base,
         seed=config.seed,
         steps=outcome.steps,
         exposures=outcome.exposures,

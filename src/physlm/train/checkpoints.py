@@ -1,13 +1,16 @@
 """Checkpoints to resume from: one safetensors file, replaced atomically, nothing pickled.
 
-The tensors are the weights (`model.`), the optimiser's state (`optimiser.<kind>.`) and the state of
-torch's generator (`random`); the rest is JSON in the file's metadata, with a SHA-256 of it all. The
-file on disk is always the last good one: a new one takes its place only when it is complete.
+The tensors are the weights that are trained (`model.`), the optimiser's state
+(`optimiser.<kind>.`) and the state of torch's generator (`random`); the rest is JSON in the file's
+metadata, with a SHA-256 of it all. Frozen weights are those of a base, whose digest belongs to the
+identity of the run. The file on disk is always the last good one: a new one takes its place only
+when it is complete.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +45,10 @@ def save(
     `identity` says what the run computes (configuration, digest of the corpus); only a run with an
     equal one may resume.
     """
-    tensors = {f"model.{name}": p.detach() for name, p in model.named_parameters()}
     check_finite(model, progress.step)
-    for name, parameter in model.named_parameters():
+    parameters = trained(model)
+    tensors = {f"model.{name}": p.detach() for name, p in parameters.items()}
+    for name, parameter in parameters.items():
         for kind, value in optimiser.state.get(parameter, {}).items():
             # Parameters may share a step counter; safetensors wants a tensor for each name.
             tensors[f"optimiser.{kind}.{name}"] = value.clone() if value.dim() == 0 else value
@@ -52,7 +56,7 @@ def save(
     tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
     state = json.dumps({"identity": identity, **vars(progress)})
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"state": state, "digest": _digest(state, tensors)})
+        save_file(tensors, temporary, {"state": state, "digest": digest(tensors, state)})
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
 
@@ -72,7 +76,7 @@ def load(
         raise ValueError(
             f"{path}: is the checkpoint of another run, {difference}; move it away to start anew"
         )
-    parameters = dict(model.named_parameters())
+    parameters = trained(model)
     saved = {name.removeprefix("model.") for name in tensors if name.startswith("model.")}
     if saved != parameters.keys() or any(
         tensors[f"model.{name}"].shape != p.shape for name, p in parameters.items()
@@ -86,9 +90,24 @@ def load(
     return Progress(**state)
 
 
+def trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that training changes, by name."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def digest(tensors: Mapping[str, Tensor], text: str = "") -> str:
+    """SHA-256 of `text` and of names, types, shapes and bits of the tensors, as hexadecimal."""
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
 def check_finite(model: nn.Module, step: int) -> None:
     """FloatingPointError if a weight after `step` steps is not finite."""
-    for name, parameter in model.named_parameters():
+    for name, parameter in trained(model).items():
         if not torch.isfinite(parameter.detach()).all():
             raise FloatingPointError(f"{name} is not finite after step {step}")
 
@@ -114,18 +133,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{damaged} ({error})") from None
-    if metadata.get("digest") != _digest(metadata.get("state", ""), tensors):
+    if metadata.get("digest") != digest(tensors, metadata.get("state", "")):
         raise ValueError(damaged)
     return json.loads(metadata["state"]), tensors
-
-
-def _digest(state: str, tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(state.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _difference(theirs: Any, ours: Any, key: str = "") -> str:

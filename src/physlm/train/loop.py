@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,14 +15,16 @@ from torch import Tensor, nn
 from physlm.config import require
 from physlm.train import checkpoints
 from physlm.train.config import TrainConfig
+from physlm.train.losses import Loss, divisors
 from physlm.train.metrics import Losses, Reporter
 from physlm.train.optimiser import learning_rate, make_optimiser
 
-Loss = Callable[[nn.Module, Tensor], Tensor]
-
 
 class Batches(Protocol):
-    """A source of batches that is a function of its state, such as physlm.data.stream.Stream."""
+    """A source of batches that is a function of its state, such as physlm.data.stream.Stream.
+
+    `take` gives a global batch in one of the forms of physlm.train.losses.
+    """
 
     batch_size: int
     n_ctx: int
@@ -55,10 +56,12 @@ def train(
 ) -> Outcome:
     """Train `model` in place for `n_steps` updates, resuming from `scratch` if it was cut.
 
-    `loss` maps model and batch [rows, n_ctx + 1] to the mean loss in nats. Batches are global: each
-    process takes its share of the rows. ConfigError if they do not divide,
-    ValueError for a checkpoint of another run, FloatingPointError for a loss or weight that is not
-    finite (the last good checkpoint stays).
+    `loss` maps model and some rows of a batch to the mean loss in nats over their scored tokens.
+    Batches are global: each process takes its share of the rows, and what is minimised is the mean
+    over all scored tokens. Parameters that need no gradient are left alone and out of checkpoints;
+    `identity` has to tell them. ConfigError if the rows do not divide, ValueError for a checkpoint
+    of another run or a batch without scored tokens, FloatingPointError for a loss or weight that is
+    not finite (the last good checkpoint stays).
     """
     schedule, optim = config.schedule, config.optimiser
     require(
@@ -71,10 +74,13 @@ def train(
     # Moments that fade away would turn into denormal numbers, which are slow on a CPU.
     torch.set_flush_denormal(True)
     precision = "no" if config.precision == "fp32" else config.precision
-    accelerator = Accelerator(mixed_precision=precision)
+    # Accelerate joins processes on a CPU only if it is told to use the CPU.
+    accelerator = Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
     rows, micro = share(batches.batch_size, accelerator, config.micro_batch_size)
     model.to(accelerator.device).train()
     bare, optimiser = model, make_optimiser(model, optim)
+    if config.compile:
+        model.compile()
     stepper: Any = optimiser
     if accelerator.num_processes > 1 or precision != "no":
         # On one process in fp32 this would return both as they are, after 0.7 s of imports.
@@ -87,6 +93,8 @@ def train(
     losses = Losses(done.losses if done else [])
     silent = not accelerator.is_main_process
     tokens = batches.batch_size * batches.n_ctx
+    if not silent:
+        print(composition(batches, accelerator.num_processes, micro), flush=True)
     report = Reporter(scratch / "metrics.jsonl", first, n_steps, config.log_every_s, silent)
     saved = time.monotonic()
     for step in range(first, n_steps):
@@ -95,7 +103,8 @@ def train(
             group["lr"] = lr
         batch, state = batches.take(state)
         local = torch.from_numpy(batch[rows]).to(accelerator.device, non_blocking=True)
-        value = gradients(accelerator, model, loss, local, micro)
+        parts = divisors(batch, rows, micro, accelerator.num_processes)
+        value = gradients(accelerator, model, loss, local, parts)
         if optim.clip_norm is not None:
             accelerator.clip_grad_norm_(bare.parameters(), optim.clip_norm)
         stepper.step()
@@ -119,25 +128,39 @@ def train(
 
 
 def gradients(
-    accelerator: Accelerator, model: nn.Module, loss: Loss, batch: Tensor, micro: int
+    accelerator: Accelerator, model: nn.Module, loss: Loss, batch: Tensor, parts: list[float]
 ) -> Tensor:
-    """Gradients of the mean loss over all processes, in pieces of `micro` rows; the mean loss."""
-    n_pieces = len(batch) // micro
-    if n_pieces == 1:
-        mean = loss(model, batch)
-        accelerator.backward(mean)
-        total = mean.detach()
+    """Gradients of the mean loss over all processes, which is returned.
+
+    The rows of this process, `batch`, go through the model in len(parts) equal pieces; the mean of
+    a piece is divided by its number in `parts` (physlm.train.losses.divisors).
+    """
+    if parts == [1.0]:
+        total = loss(model, batch)
+        accelerator.backward(total)
+        total = total.detach()
     else:
         total = torch.zeros((), device=batch.device)
-        for i, piece in enumerate(batch.split(micro)):
-            last = i == n_pieces - 1
+        pieces = batch.split(len(batch) // len(parts))
+        for i, (piece, divisor) in enumerate(zip(pieces, parts, strict=True), 1):
+            last = i == len(parts)
             with contextlib.nullcontext() if last else accelerator.no_sync(model):
-                mean = loss(model, piece) / n_pieces
+                mean = loss(model, piece) / divisor
                 accelerator.backward(mean)
             total += mean.detach()
     if accelerator.num_processes > 1:
         return accelerator.reduce(total, "mean")  # type: ignore[return-value]
     return total
+
+
+def composition(batches: Batches, n_processes: int, micro: int) -> str:
+    """How a global batch is made, in words."""
+    n_pieces = batches.batch_size // (n_processes * micro)
+    counts = {"process": n_processes, "piece": n_pieces, "row": micro}
+    plural = {"process": "processes", "piece": "pieces", "row": "rows"}
+    product = " x ".join(f"{n:,} {name if n == 1 else plural[name]}" for name, n in counts.items())
+    tokens = batches.batch_size * batches.n_ctx
+    return f"batch {tokens:,} tokens = {product} x {batches.n_ctx:,}"
 
 
 def share(batch_size: int, accelerator: Accelerator, micro: int | None) -> tuple[slice, int]:

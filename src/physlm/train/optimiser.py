@@ -27,14 +27,17 @@ def learning_rate(step: int, n_steps: int, lr_peak: float, schedule: ScheduleCon
 def make_optimiser(model: nn.Module, config: OptimiserConfig) -> "AdamW":
     """Fused AdamW over the trainable parameters of `model`.
 
-    Weight decay leaves out norms and biases (every tensor with one dimension). Embeddings decay
-    like other matrices: they are also the output layer where tied, and the papers name no
-    exception.
+    Weight decay leaves out norms and biases: every tensor with one dimension, and the biases that a
+    mixture keeps for all its experts together. Embeddings decay like other matrices: they are also
+    the output layer where tied, and the papers name no exception.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    decayed, kept = [], []
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            (kept if p.dim() < 2 or name.endswith("bias") else decayed).append(p)
     groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": kept, "weight_decay": 0.0},
     ]
     return AdamW(
         [group for group in groups if group["params"]],

@@ -1,5 +1,7 @@
 from dataclasses import dataclass
 
+EXECUTION = ("micro_batch_size", "log_every_s", "checkpoint_every_s")
+
 
 @dataclass(frozen=True)
 class Optimiser:

@@ -1,0 +1,117 @@
+"""What a corpus will hold (rows, tokens, bytes), from a few of its people and without building it.
+
+Lengths of texts are alike for all people, so a sample gives the mean to 0.1 % and everything else
+follows; a world no larger than the sample is told exactly. Renderings are named as in corpus.build.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from physlm.data.corpus import ARRAYS, DataConfig
+from physlm.data.world import module
+from physlm.random import generator
+
+SAMPLE = 4096
+
+# Without GPT-2's tokeniser: rows and mean tokens of a text with EOS that it gives to our lists and
+# templates (docs/data.md), by whether the full name is the subject of every sentence.
+GPT2 = {False: (2085, 67.09), True: (2084, 89.23)}
+ASSUMED = "tokens as GPT-2's tokeniser gives them to the published pools (no tokenizer_file is set)"
+
+_HEADER = 128  # bytes before the data of an .npy file
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The corpus to come.
+
+    tokens_per_pass: of all entries once. n_tokens, n_bytes: of its files. lengths: tokens of a text
+    of each person of a sample. assumed: what was taken for granted, in words (mostly nothing).
+    """
+
+    n_people: int
+    d_vocab: int
+    entries_per_person: int
+    tokens_per_pass: float
+    n_tokens: int
+    n_bytes: int
+    lengths: np.ndarray
+    assumed: str
+
+    @property
+    def tokens_per_exposure(self) -> float:
+        """Tokens of one entry of everybody."""
+        return self.tokens_per_pass / self.entries_per_person
+
+    def n_windows(self, n_ctx: int) -> int:
+        """Windows of at most n_ctx tokens that hold one whole entry of everybody."""
+        ends, first = self.lengths.cumsum(), [0]
+        while first[-1] < len(ends):
+            before = ends[first[-1] - 1] if first[-1] else 0
+            next_one = int(ends.searchsorted(before + n_ctx, side="right"))
+            first.append(max(first[-1] + 1, next_one))
+        if self.n_people == len(ends) or len(first) == 2:
+            return -(-self.n_people * (len(first) - 1) // len(ends))
+        # The last window of a sample is seldom full.
+        return -(-self.n_people * (len(first) - 2) // first[-2])
+
+
+def forecast(config: DataConfig) -> Forecast:
+    """The corpus that `config` will make; ConfigError for settings that its world refuses."""
+    settings = json.dumps(config.settings, sort_keys=True)
+    sample = _sample(config.world, settings, min(config.n_people, SAMPLE), config.seed)
+    n, per_person, mean = config.n_people, sample["entries_per_person"], sample["mean"]
+    stored = 0 if sample["fresh"] else n * per_person
+    token = np.min_scalar_type(sample["d_vocab"] - 1).itemsize
+    n_bytes = len(ARRAYS) * _HEADER + sample["vocabulary_bytes"] + n * sample["profile_bytes"]
+    for entries, kinds in ((stored, 0), (n, 1)):
+        # Tokens, offsets (int64) and person (int32) of every entry; kinds (uint8) of every token.
+        n_bytes += round(entries * (mean * (token + kinds) + 12)) + 8 * (entries > 0)
+    return Forecast(
+        n_people=n,
+        d_vocab=sample["d_vocab"],
+        entries_per_person=per_person,
+        tokens_per_pass=float(n * per_person * mean),
+        n_tokens=round((stored + n) * mean),
+        n_bytes=n_bytes,
+        lengths=sample["lengths"],
+        assumed=sample["assumed"],
+    )
+
+
+@functools.cache
+def _sample(world_name: str, settings: str, n_people: int, seed: int) -> dict[str, Any]:
+    """What some people of a world say of all of them."""
+    values = json.loads(settings)
+    absent = values.get("tokenizer") == "gpt2" and values.get("tokenizer_file") is None
+    if absent:
+        # Asking the hub would need a network; a plan needs none.
+        values["tokenizer"] = "words"
+    config = DataConfig(world_name, seed, n_people, values).world_config()
+    world = module(world_name).make(config, seed)
+    people = np.arange(n_people)
+    if world.fresh:
+        per_person, scored = 1, world.render(generator(seed, "eval", 0), people)
+        passes = [world.render(generator(seed, "length", i), people) for i in range(4)]
+        mean = sum(len(entries.tokens) for entries in passes) / (4 * n_people)
+    else:
+        scored = world.stored(generator(seed, "stored", 0), people)
+        per_person, mean = len(scored) // n_people, len(scored.tokens) / len(scored)
+    d_vocab, lengths = world.d_vocab, np.diff(scored.offsets)[::per_person]
+    if absent:
+        d_vocab, assumed = GPT2[config.layout.fullname]
+        lengths, mean = lengths * (assumed / mean), assumed
+    return {
+        "d_vocab": d_vocab,
+        "fresh": world.fresh,
+        "entries_per_person": per_person,
+        "mean": mean,
+        "lengths": lengths,
+        "profile_bytes": world.profiles.itemsize * world.profiles.shape[1],
+        "vocabulary_bytes": len(json.dumps(world.vocabulary, indent=1, ensure_ascii=False)),
+        "assumed": ASSUMED if absent else "",
+    }

@@ -1,0 +1,4 @@
+from typing import Any
+
+COSTS: dict[str, Any] = {}
+Cost = Source = Any
