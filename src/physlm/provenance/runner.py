@@ -199,9 +199,6 @@ class Runner:
         if self.spec["resources"]["gpu"] == 0 or lease.handles:
             kept["CUDA_VISIBLE_DEVICES"] = ",".join(lease.devices)
             kept.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # that of nvidia-smi
-        if launch.ranks(self.spec) and not devices.models(lease.devices):
-            # Ranks that find no CUDA would each train alone; told so they meet over gloo.
-            kept["ACCELERATE_USE_CPU"] = "true"
         return kept
 
     def _check_parent(self) -> None:
