@@ -115,16 +115,24 @@ def test_circumstances_count_processes_and_nodes(monkeypatch: pytest.MonkeyPatch
     assert counts(["90", "91"], gpu=2, nodes=2) == both
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [(2, "exit status 2"), (-9, "killed by signal 9"), (0, "")]
+)
+def test_how_the_only_rank_failed(status: int, said: str) -> None:
+    error = str(subprocess.CalledProcessError(status, ["python"])) if status else "no traceback"
+    assert launch.failure(f"Traceback ...\nsubprocess.CalledProcessError: {error}\n") == said
+
+
 # --- real processes
-
-
-LLAMA = "world=biod,arch=llama,n_people=20,exposures=20,n_layers=2,d_model=16,seed=0"
 
 
 @pytest.mark.pipeline
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     project = real(tmp_path / "real")
-    folder = f"results/smoke/capacity/pretrain/{LLAMA}"
+    project.sh("snakemake --cores 1 -n --config tier=smoke")  # writes the specs
+    (llama,) = project.folder.glob(".physlm/specs/smoke/capacity/pretrain/*arch=llama,*.json")
+    run = llama.stem
+    folder = f"results/smoke/capacity/pretrain/{run}"
     command = f"snakemake --cores 2 --config tier=smoke -- {folder}/model.safetensors"
     # A user's settings of Accelerate are set to things that would change the result or fail.
     hostile = project.folder.parent / ".cache/huggingface/accelerate/default_config.yaml"
@@ -146,9 +154,9 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
         project.sh(f"rm -rf {folder}")
         done = project.sh(command)
         found.append(load_file(project.folder / folder / "model.safetensors"))
-        lock = project.json(f"results/smoke/locks/capacity/pretrain/{LLAMA}.json")
+        lock = project.json(f"results/smoke/locks/capacity/pretrain/{run}.json")
         assert (done.stdout + done.stderr).count("step 25/25") == 1
-        project.sh(f"rm results/smoke/locks/capacity/pretrain/{LLAMA}.json")
+        project.sh(f"rm results/smoke/locks/capacity/pretrain/{run}.json")
         assert lock["meta"]["processes"] == max(gpu, 1)
         assert lock["meta"].get("gpus", 0) == gpu
     plain, one, two = found

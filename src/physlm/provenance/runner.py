@@ -165,9 +165,9 @@ class Runner:
         command = launch.command(self.spec, step, scratch)
         # What it says of its ranks is of use only if one of them fails.
         launcher = self.log if command is step else scratch / "launcher.log"
-        self.log.write_bytes(b"")
+        for path in (self.log, launcher):
+            path.write_bytes(b"")
         with open(self.log, "a", encoding="utf-8") as log, open(launcher, "ab") as errors:
-            errors.truncate()
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -199,9 +199,6 @@ class Runner:
         if self.spec["resources"]["gpu"] == 0 or lease.handles:
             kept["CUDA_VISIBLE_DEVICES"] = ",".join(lease.devices)
             kept.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # that of nvidia-smi
-        if launch.ranks(self.spec) and not devices.models(lease.devices):
-            # Ranks that find no CUDA would each train alone; told so they meet over gloo.
-            kept["ACCELERATE_USE_CPU"] = "true"
         return kept
 
     def _check_parent(self) -> None:
