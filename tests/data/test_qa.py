@@ -57,6 +57,15 @@ def test_tokens_are_those_of_the_whole_text_and_only_missing_ones_are_added(
             assert [questions.vocabulary[t] for t in tokens[1:]] == encode([text])[0]
 
 
+def test_reserved_rows_stand_before_those_of_the_questions(tmp_path: Path) -> None:
+    corpus = make(tmp_path)
+    plain, moved = qa.about(corpus), qa.about(corpus, reserved=("<mask>",))
+    d_vocab = corpus.manifest["d_vocab"]
+    assert moved.vocabulary[d_vocab:] == ["<mask>", *plain.vocabulary[d_vocab:]]
+    tokens = everything(plain)[2].tokens
+    assert np.array_equal(everything(moved)[2].tokens, tokens + (tokens >= d_vocab))
+
+
 @pytest.mark.parametrize(
     ("world", "settings"),
     [
