@@ -20,7 +20,7 @@ try:  # judge every job against its lock, see docs/pipeline.md
     jobs = Workflow(
         config,
         main=workflow.is_main_process,
-        dry=workflow.output_settings.dryrun,
+        dry=workflow.output_settings.dryrun or "--lint" in sys.argv,
         remote=workflow.remote_exec,
     )
 except ConfigError as error:
