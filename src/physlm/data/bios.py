@@ -7,7 +7,8 @@ all people of a batch together.
 """
 
 import itertools
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -43,7 +44,10 @@ class Config(Pools):
     """People of bioS, their texts and the tokeniser; sizes of the pools as in Pools.
 
     variant: a name (see physlm.data.variants) or its three numbers. templates: how many of the 50
-    templates of each attribute are used. bpe_vocab: tokens of bpe before unused ones are dropped
+    templates of each attribute are used. celebrities: how many people, from the first, have texts
+    of celebrity_variant instead (Part 3.1 Section 5); whoever has fewer texts than the others has
+    each of them as often as makes up for it. questions: whether the vocabulary has what questions
+    are made of as well (physlm.data.qa). bpe_vocab: tokens of bpe before unused ones are dropped
     (None: 4096). tokenizer_file: where the tokeniser of GPT-2 is (None: the Hugging Face hub).
     """
 
@@ -51,7 +55,10 @@ class Config(Pools):
     variant: str | Variant = "fresh"
     pronoun: Literal["parity", "random"] = "parity"
     templates: int = N_TEMPLATES
-    tokenizer: Literal["words", "bpe", "gpt2"] = "words"
+    celebrities: int = 0
+    celebrity_variant: str = "multi5+permute"
+    questions: bool = False
+    tokenizer: Literal["symbols", "words", "bpe", "gpt2"] = "words"
     bpe_vocab: int | None = None
     tokenizer_file: str | None = None
 
@@ -69,11 +76,34 @@ class Config(Pools):
             require(ok, "bpe_vocab", self.bpe_vocab, "257 or more, and only with tokenizer=bpe")
         ok = self.tokenizer_file is None or self.tokenizer == "gpt2"
         require(ok, "tokenizer_file", self.tokenizer_file, "left out unless tokenizer=gpt2")
+        self._check_celebrities()
+
+    def _check_celebrities(self) -> None:
+        stars, most = self.celebrities, self.n_people - 1
+        require(0 <= stars <= most, "celebrities", stars, f"between 0 and {most}, not everybody")
+        if not stars:
+            return
+        theirs, others = parse(self.celebrity_variant), self.layout
+        for key, layout in (("celebrity_variant", theirs), ("variant", others)):
+            fixed = "of fixed texts, where there are celebrities"
+            require(not layout.fresh, key, getattr(self, key), fixed)
+        counts = theirs.entries_per_person, others.entries_per_person
+        allowed = f"of a number of texts that is a multiple of {counts[1]}, or a divisor of it"
+        ok = max(counts) % min(counts) == 0
+        require(ok, "celebrity_variant", self.celebrity_variant, allowed)
 
     @property
     def layout(self) -> Variant:
         """The variant as numbers."""
         return parse(self.variant) if isinstance(self.variant, str) else self.variant
+
+    @property
+    def layouts(self) -> list[tuple[range, Variant]]:
+        """The people of each variant: the celebrities, if there are any, then everybody else."""
+        groups = [(range(self.celebrities, self.n_people), self.layout)]
+        if self.celebrities:
+            groups.insert(0, (range(self.celebrities), parse(self.celebrity_variant)))
+        return groups
 
     @property
     def pools(self) -> Pools:
@@ -105,7 +135,8 @@ class World:
         self.vocabulary = vocabulary
         self.d_vocab = len(vocabulary)
         self.fresh = config.layout.fresh
-        self.fields = SCORED[1:] if config.layout.fullname else SCORED
+        named = any(layout.fullname for _, layout in config.layouts)
+        self.fields = SCORED[1:] if named else SCORED
 
     @classmethod
     def restore(cls, config: Config, profiles: np.ndarray, vocabulary: list[str]) -> "World":
@@ -130,28 +161,58 @@ class World:
         orders = (draws[:, n] * len(ORDERS)).astype(np.int32)
         if not self.config.layout.permutations:
             orders[:] = 0
-        return self.spell(people, templates, orders)
+        return self.spell(people, templates, orders, self.config.layout.fullname)
 
     def stored(self, rng: np.random.Generator, people: np.ndarray) -> Entries:
         """The fixed entries of `people` [n]: those of a person together, wording by wording.
 
-        The choices of the i-th person depend on `rng` and i, not on n. Raises ValueError if the
-        variant is fresh.
+        The choices of the i-th person of a variant depend on `rng` and i, not on n. Raises
+        ValueError if the variant is fresh.
         """
-        layout = self.config.layout
-        if layout.fresh:
-            raise ValueError("a fresh world has no stored texts")
-        people = np.asarray(people)
-        n, m, p = len(people), layout.wordings, max(layout.permutations, 1)
-        draws = rng.random((n, m, len(ATTRIBUTES) + p))
-        templates = (draws[:, :, : len(ATTRIBUTES)] * self.config.templates).astype(np.int32)
-        orders = (draws[:, :, len(ATTRIBUTES) :] * len(ORDERS)).astype(np.int32)
-        if not layout.permutations:
-            orders[:] = 0
-        templates = templates.reshape(n * m, -1).repeat(p, axis=0)
-        return self.spell(people.repeat(m * p), templates, orders.reshape(-1))
+        parts = [self.spell(*chosen) for chosen in self._stored_choices(rng, np.asarray(people))]
+        return parts[0] if len(parts) == 1 else _end_to_end(parts)
 
-    def spell(self, people: np.ndarray, templates: np.ndarray, orders: np.ndarray) -> Entries:
+    def stored_starts(self, rng: np.random.Generator, people: np.ndarray) -> np.ndarray:
+        """Where each value begins in the entries that `stored` gives for the same arguments.
+
+        Places of tokens in their entry, [n_entries, 6] by attribute.
+        """
+        starts = []
+        for who, templates, orders, fullname in self._stored_choices(rng, np.asarray(people)):
+            order = ORDERS[orders]
+            numbers, _ = self._choose(who, templates, order, fullname)
+            lengths = self.spelling.pieces.lengths[numbers]
+            before = lengths.cumsum(axis=1) - lengths
+            values = before[:, _value_places(fullname)]
+            by_attribute = np.empty_like(values)
+            np.put_along_axis(by_attribute, order, values, axis=1)
+            starts.append(by_attribute)
+        return np.concatenate(starts).astype(np.int64)
+
+    def _stored_choices(
+        self, rng: np.random.Generator, people: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, bool]]:
+        """What `spell` needs for the fixed entries of `people` (ascending), variant by variant."""
+        per_person = max(layout.entries_per_person for _, layout in self.config.layouts)
+        for group, layout in self.config.layouts:
+            if layout.fresh:
+                raise ValueError("a fresh world has no stored texts")
+            who = people[(people >= group.start) & (people < group.stop)]
+            n, m, p = len(who), layout.wordings, max(layout.permutations, 1)
+            draws = rng.random((n, m, len(ATTRIBUTES) + p))
+            templates = (draws[:, :, : len(ATTRIBUTES)] * self.config.templates).astype(np.int32)
+            orders = (draws[:, :, len(ATTRIBUTES) :] * len(ORDERS)).astype(np.int32)
+            if not layout.permutations:
+                orders[:] = 0
+            again = per_person // (m * p)
+            templates = np.tile(templates.repeat(p, axis=1), (1, again, 1))
+            orders = np.tile(orders.reshape(n, m * p), (1, again))
+            templates = templates.reshape(n * per_person, -1)
+            yield who.repeat(per_person), templates, orders.reshape(-1), layout.fullname
+
+    def spell(
+        self, people: np.ndarray, templates: np.ndarray, orders: np.ndarray, fullname: bool
+    ) -> Entries:
         """The entries of given choices.
 
         people [n], templates [n, 6] (by attribute in canonical order), orders [n] (row of ORDERS).
@@ -161,8 +222,9 @@ class World:
         lengths = [np.zeros(1, np.int64)]
         for start in range(0, len(people), _BATCH):
             batch = slice(start, start + _BATCH)
-            numbers, kind = self._choose(people[batch], templates[batch], ORDERS[orders[batch]])
-            spelt, n_tokens = self._spelling.pieces.join(numbers)
+            chosen = people[batch], templates[batch], ORDERS[orders[batch]]
+            numbers, kind = self._choose(*chosen, fullname)
+            spelt, n_tokens = self.spelling.pieces.join(numbers)
             tokens.append(spelt.astype(dtype))
             kinds.append(np.repeat(kind.reshape(-1), n_tokens))
             lengths.append(n_tokens.reshape(numbers.shape).sum(axis=1))
@@ -196,7 +258,8 @@ class World:
         return "".join([self.vocabulary[token] for token in tokens])
 
     @cached_property
-    def _spelling(self) -> Spelling:
+    def spelling(self) -> Spelling:
+        """How the pieces of this world are spelt; ValueError if its vocabulary is another."""
         spelling = spell_pieces(self.config)
         if spelling.vocabulary != self.vocabulary:
             raise ValueError(
@@ -205,12 +268,12 @@ class World:
         return spelling
 
     def _choose(
-        self, people: np.ndarray, templates: np.ndarray, order: np.ndarray
+        self, people: np.ndarray, templates: np.ndarray, order: np.ndarray, fullname: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the pieces of each entry [n, k] int32 and their kinds [n, k] uint8."""
-        first, profile = self._spelling.first, self.profiles[people].astype(np.int32)
+        first, profile = self.spelling.first, self.profiles[people].astype(np.int32)
         column = {name: profile[:, i] for i, name in enumerate(COLUMNS)}
-        c, fullname = self.config, self.config.layout.fullname
+        c = self.config
         month_day = column["month"] * c.days + column["day"]
         column["birth_date"] = month_day * c.years + column["year"]
         column["employer_city"] = column["employer"]
@@ -247,7 +310,7 @@ def make(config: Config, seed: int) -> World:
     spelling = spell_pieces(config)
     profiles = draw_profiles(config.pools, config.n_people, seed, config.pronoun)
     world = World(config, profiles, spelling.vocabulary)
-    world.__dict__["_spelling"] = spelling
+    world.__dict__["spelling"] = spelling
     return world
 
 
@@ -259,6 +322,12 @@ def read_templates(n: int) -> list[tuple[str, str]]:
     lines = [line for a in ATTRIBUTES for line in read_lines(f"templates/{a}.txt")[:n]]
     halves = [line.removeprefix("{subject}").split(" {value}") for line in lines]
     return [(before, after) for before, after in halves]
+
+
+def read_questions() -> list[tuple[str, str, str]]:
+    """What stands before the name, between name and value, and after it, by attribute."""
+    lines = [re.split(r" \{name\}| \{value\}", f" {line}") for line in read_lines("questions.txt")]
+    return [(before, between, after) for before, between, after in lines]
 
 
 def spell_pieces(config: Config) -> Spelling:
@@ -275,8 +344,17 @@ def spell_pieces(config: Config) -> Spelling:
         "before": [before for before, _ in templates],
         "after": [after for _, after in templates],
     }
-    if config.layout.fullname:
+    if all(layout.fullname for _, layout in config.layouts):
         del groups["pronoun"]
+    if config.questions:
+        asked = read_questions()
+        groups["question"] = [before for before, _, _ in asked]
+        groups["answer"] = [between for _, between, _ in asked]
+        groups["closing"] = [asked[0][2]]
+    if config.tokenizer == "symbols":
+        # Marks that every text has at the same place tell nothing.
+        groups["comma"] = [""]
+        groups["after"] = ["" if text == "." else text for text in groups["after"]]
     vocabulary, pieces, first = tokenizers.number_pieces(groups, _encoder(config, groups))
     first["birth_date"] = len(pieces.lengths)
     month, day, year = np.indices((config.months, config.days, config.years)).reshape(3, -1)
@@ -285,15 +363,45 @@ def spell_pieces(config: Config) -> Spelling:
     return Spelling(vocabulary, pieces.extended(np.stack(parts, axis=1)), first)
 
 
+def _end_to_end(parts: Sequence[Entries]) -> Entries:
+    """Entries one part after the other."""
+    lengths = [np.diff(part.offsets) for part in parts]
+    return Entries(
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum(dtype=np.int64),
+        np.concatenate([part.person for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
+    )
+
+
+def _value_places(fullname: bool) -> np.ndarray:
+    """Which pieces of an entry are values, in text order: see World._choose."""
+    subjects = [3, *([3] if fullname else [1]) * (len(ATTRIBUTES) - 1)]
+    return np.cumsum([subject + 3 for subject in subjects]) - 1
+
+
 def _encoder(config: Config, groups: dict[str, Sequence[str]]) -> Encoder:
+    if config.tokenizer == "symbols":
+        split = ("birth_city", "university", "major", "employer", "employer_city")
+        lists = [texts for name, texts in groups.items() if name not in split]
+        return tokenizers.symbols(itertools.chain.from_iterable(lists))
     if config.tokenizer == "gpt2":
         return tokenizers.gpt2(config.tokenizer_file)
     if config.tokenizer == "words":
-        lists = [texts for name, texts in groups.items() if name not in ("before", "after")]
+        worded = ("before", "after", "question", "answer", "closing")
+        lists = [texts for name, texts in groups.items() if name not in worded]
         return tokenizers.words(itertools.chain.from_iterable(lists))
     # Trained on people of its own, so that it depends on the pools and templates alone.
     n_people = min(_BPE_PEOPLE, config.name_space)
-    plain = replace(config, n_people=n_people, variant="fresh", tokenizer="words", bpe_vocab=None)
+    plain = replace(
+        config,
+        n_people=n_people,
+        variant="fresh",
+        celebrities=0,
+        questions=False,
+        tokenizer="words",
+        bpe_vocab=None,
+    )
     sample = make(plain, 0)
     entries = sample.render(generator(0, "bpe"), np.arange(plain.n_people))
     texts = [sample.text(entries.tokens[a + 1 : b]) for a, b in itertools.pairwise(entries.offsets)]

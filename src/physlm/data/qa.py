@@ -4,26 +4,19 @@ Allen-Zhu and Li, Part 3.1 Section 2.2: one question per attribute, "What is the
 name>? Answer: <value>."; half of the people are asked in training (P_train), the other half only
 when the model is examined (P_test). The biographies of all of them are trained on.
 
-The corpus stays as it is. What the questions need and its vocabulary lacks (a word, a subword, a
-symbol) gets the first ids after it, as the mask token of masked modelling does, so a model that is
-asked has `Questions.d_vocab` rows, not the corpus's.
+The corpus has what questions are made of in its vocabulary if its world's setting `questions` says
+so; its biographies are the same without.
 """
 
-import importlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from physlm.config import require
+from physlm.config import ConfigError, require
 from physlm.data.corpus import Corpus
 from physlm.data.tokenizers import Pieces
 from physlm.random import generator
-
-# World name -> the module that words its questions. A module is imported only when its world is
-# asked about (physlm.data.world has the same).
-WORDINGS = {"biod": "physlm.data.qa_biod", "bios": "physlm.data.qa_bios"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,10 @@ def split(n_people: int, seed: int) -> Split:
 
 
 def split_of(corpus: Corpus) -> Split:
-    """The halves of the people of a corpus."""
+    """The halves of the people of a corpus; with celebrities these are the training half."""
+    stars = corpus.manifest["config"].get("celebrities", 0)
+    if stars:
+        return Split(np.arange(stars), np.arange(stars, corpus.n_people))
     return split(corpus.n_people, corpus.manifest["seed"])
 
 
@@ -70,7 +66,7 @@ class Asked:
         return self.tokens[self.offsets[i] : self.answers[i]]
 
     def answer(self, i: int) -> np.ndarray:
-        """The tokens of the answer to question i, with the mark that closes it if there is one."""
+        """The tokens of the answer to question i, with the mark that closes it."""
         return self.tokens[self.answers[i] : self.offsets[i + 1]]
 
 
@@ -78,10 +74,9 @@ class Asked:
 class Questions:
     """Every question about every person of a corpus; see `about`.
 
-    vocabulary: the corpus's, the reserved rows, then what only questions need. n_values: how many
-    values an attribute can have, by attribute. prompts [n_people, n_attributes, k] and answers
-    [n_people, n_attributes, l]: numbers of `pieces`; an answer ends with the mark that closes it,
-    where the world has one.
+    vocabulary: the corpus's. n_values: how many values an attribute can have, by attribute. prompts
+    [n_people, n_attributes, k] and answers [n_people, n_attributes, l]: numbers of `pieces`; an
+    answer ends with the mark that closes it.
     """
 
     attributes: tuple[str, ...]
@@ -91,11 +86,6 @@ class Questions:
     pieces: Pieces = field(repr=False)
     prompts: np.ndarray = field(repr=False)
     answers: np.ndarray = field(repr=False)
-
-    @property
-    def d_vocab(self) -> int:
-        """Rows that a model needs which reads questions."""
-        return len(self.vocabulary)
 
     @property
     def n_people(self) -> int:
@@ -117,12 +107,14 @@ class Questions:
         return Asked(tokens.astype(np.int64), offsets, starts)
 
 
-def about(corpus: Corpus, reserved: tuple[str, ...] = ()) -> Questions:
-    """The questions about the people of an opened corpus of any world.
+def about(corpus: Corpus) -> Questions:
+    """The questions about the people of an opened corpus.
 
-    reserved: names of rows between the corpus's and the questions', for a model that has its mask
-    token there (physlm.train.masking). ConfigError if the world's settings have no questions, or if
-    the corpus's tokeniser is needed and cannot be had.
+    ConfigError if its world has no questions or its vocabulary lacks them, or if the corpus's
+    tokeniser is needed and cannot be had.
     """
-    world: Any = corpus.world
-    return importlib.import_module(WORDINGS[world.name]).questions(world, reserved)
+    if corpus.manifest["world"] != "bios":
+        raise ConfigError(f"world={corpus.manifest['world']!r}: must be bios to ask questions")
+    from physlm.data.qa_bios import questions
+
+    return questions(corpus.world)

@@ -6,7 +6,8 @@ end to end, and rendering needs no tokeniser at all. The vocabulary is compact: 
 token that some person and some template can need, and no other (Part 3.3 Appendix A removes unused
 rows too).
 
-words: a token per word, mark or entry of a list (symbolic). bpe: byte-level BPE trained on the
+symbols: a token per phrase of a template, name or date part, and word of a value; no punctuation
+(symbolic). words: a token per word, mark or entry of a list. bpe: byte-level BPE trained on the
 texts. gpt2: the published tokeniser, from a file or the Hugging Face hub.
 """
 
@@ -93,6 +94,20 @@ def words(atoms: Iterable[str]) -> Encoder:
     """The symbolic tokeniser: texts among `atoms` and EOS are one token, others split at words."""
     whole = {EOS_TEXT, *atoms}
     return lambda texts: [[text] if text in whole else _WORD.findall(text) for text in texts]
+
+
+def symbols(atoms: Iterable[str]) -> Encoder:
+    """The shortest spelling: texts among `atoms` are one token (none if empty), of others each
+    word without its comma.
+    """
+    whole = {EOS_TEXT, *atoms}
+
+    def encode(texts: Sequence[str]) -> list[list[str]]:
+        return [
+            [text] if text and text in whole else re.findall(r" ?[^\s,]+", text) for text in texts
+        ]
+
+    return encode
 
 
 def trained_bpe(texts: Iterable[str], d_vocab: int) -> Encoder:
