@@ -354,6 +354,8 @@ def spell_pieces(config: Config) -> Spelling:
     if config.tokenizer == "symbols":
         # Marks that every text has at the same place tell nothing.
         groups["comma"] = [""]
+        if config.questions:
+            groups["closing"] = [""]
         groups["after"] = ["" if text == "." else text for text in groups["after"]]
     vocabulary, pieces, first = tokenizers.number_pieces(groups, _encoder(config, groups))
     first["birth_date"] = len(pieces.lengths)

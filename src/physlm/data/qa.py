@@ -66,7 +66,7 @@ class Asked:
         return self.tokens[self.offsets[i] : self.answers[i]]
 
     def answer(self, i: int) -> np.ndarray:
-        """The tokens of the answer to question i, with the mark that closes it."""
+        """The tokens of the answer to question i, with the full stop that closes it."""
         return self.tokens[self.answers[i] : self.offsets[i + 1]]
 
 
@@ -76,7 +76,7 @@ class Questions:
 
     vocabulary: the corpus's. n_values: how many values an attribute can have, by attribute. prompts
     [n_people, n_attributes, k] and answers [n_people, n_attributes, l]: numbers of `pieces`; an
-    answer ends with the mark that closes it.
+    answer ends with the full stop that closes it, unless the tokeniser leaves out marks.
     """
 
     attributes: tuple[str, ...]

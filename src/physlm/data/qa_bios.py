@@ -13,7 +13,7 @@ from physlm.data.qa import Questions
 
 
 def questions(world: World) -> Questions:
-    """One question per attribute; answers end with a full stop.
+    """One question per attribute; answers end with a full stop (not with tokenizer=symbols).
 
     ConfigError if the tokeniser cannot be had or the corpus has no questions in its vocabulary,
     ValueError if the tokeniser is not the corpus's.

@@ -46,8 +46,8 @@ def exam(
 ) -> dict[str, Counts]:
     """Ask every question about `people` [n] (each as a prompt of its own); counts by attribute.
 
-    The mark that closes an answer counts as a part of it, so that a value with something after it
-    is wrong. ValueError for a model that is not causal, has too few rows for the questions, or too
+    The EOS after an answer counts as a part of it, so that a value with something after it is
+    wrong. ValueError for a model that is not causal, has too few rows for the questions, or too
     short a context, and if there are no people.
     """
     if len(people) == 0:
@@ -55,7 +55,7 @@ def exam(
     counts = {}
     for a, attribute in enumerate(questions.attributes):
         asked = questions.ask(people, np.full(len(people), a))
-        answers = [asked.answer(i) for i in range(len(asked))]
+        answers = [np.append(asked.answer(i), questions.eos) for i in range(len(asked))]
         written = GenerateConfig(
             max_new_tokens=max(len(answer) for answer in answers),
             stop=(questions.eos,),
@@ -69,11 +69,11 @@ def exam(
 
 
 def compare(texts: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> Counts:
-    """Counts of texts that begin with the answer of the same place."""
+    """Counts of texts that are the answer of the same place, whole and without anything after it."""
     pairs = list(zip(texts, answers, strict=True))
     return Counts(
         n=len(pairs),
-        exact=sum(np.array_equal(text[: len(answer)], answer) for text, answer in pairs),
+        exact=sum(np.array_equal(text, answer) for text, answer in pairs),
         first_token=sum(np.array_equal(text[:1], answer[:1]) for text, answer in pairs),
     )
 
