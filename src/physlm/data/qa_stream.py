@@ -1,21 +1,22 @@
 """Training on questions: rows of one question each, or windows mixed with biographies.
 
 Only people of the training half are asked. A pass asks each of their questions once, in a random
-order; pass after pass, end to end. Batches are labelled, [B, 2, T] of inputs and labels (the form
-of physlm.train.losses), and a function of seed and state alone. B batch, T position.
+order; pass after pass, end to end. Batches have the forms of physlm.train.losses, labelled [B, 2,
+T] (inputs and labels) or masked [B, 3, T] (and which tokens are real), and are a function of seed
+and state alone. B batch, T position.
 
 Which tokens are scored the papers do not say for finetuning (`scored`): "answer", the answer with
-its closing mark and the EOS that ends it, or "all" tokens after the first EOS.
+its closing mark and the EOS that ends it, or "all" tokens after the first EOS. A bidirectional
+model is asked with as many mask tokens as the answer has tokens, all of which it has to fill in
+(Section 6); the EOS after it is no part of that.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from physlm.config import require
-from physlm.data.corpus import Corpus
 from physlm.data.qa import Asked, Questions, Split
-from physlm.data.stream import Stream
 from physlm.random import generator
 
 Scored = Literal["answer", "all"]
@@ -93,9 +94,9 @@ def answer_tokens(asked: Asked) -> np.ndarray:
 class QaRows:
     """Batches of `batch_size` rows with one question each, padded on the right with EOS.
 
-    n_ctx: tokens of a row, enough for the longest question about anybody. Padding follows what is
-    scored, so a causal model does not see it, and has no label. ConfigError for a `scored` that is
-    neither.
+    n_ctx: tokens of a row, enough for the longest question about anybody. mask: the id of the mask
+    token, for a bidirectional model. Padding follows what is scored, so a causal model does not see
+    it, and has no label. ConfigError for a `scored` that is neither.
     """
 
     def __init__(
@@ -105,11 +106,13 @@ class QaRows:
         seed: int,
         batch_size: int,
         scored: Scored = "answer",
+        mask: int | None = None,
     ) -> None:
         require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
         self.passes = Passes(questions, halves, seed)
         self.batch_size = batch_size
         self.scored: Scored = scored
+        self.mask = mask
         self.n_ctx = int(questions.lengths.max())
 
     def start(self) -> dict[str, Any]:
@@ -117,10 +120,13 @@ class QaRows:
         return {"asked": 0}
 
     def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """The batch at `state`, int64 [B, 2, T], and the state after it."""
+        """The batch at `state`, int64 [B, 2 or 3, T], and the state after it."""
         first, after = state["asked"], state["asked"] + self.batch_size
         asked = self.passes.ask(np.array([self.passes.row(i) for i in range(first, after)]))
-        return labelled(asked, self.passes.questions.eos, self.n_ctx, self.scored), {"asked": after}
+        eos = self.passes.questions.eos
+        if self.mask is not None:
+            return masked_rows(asked, eos, self.mask, self.n_ctx), {"asked": after}
+        return labelled(asked, eos, self.n_ctx, self.scored), {"asked": after}
 
     def exposures(self, state: dict[str, Any]) -> float:
         """How often each question was asked, on average."""
@@ -147,33 +153,61 @@ def labelled(asked: Asked, eos: int, n_ctx: int, scored: Scored) -> np.ndarray:
     return batch
 
 
+def masked_rows(asked: Asked, eos: int, mask: int, n_ctx: int) -> np.ndarray:
+    """Inputs, labels and real tokens [n, 3, n_ctx] int64 of one question per row, whose answer is
+    replaced by mask tokens and is what the labels ask for.
+    """
+    lengths = np.diff(asked.offsets)[:, None]
+    prompts = (asked.answers - asked.offsets[:-1])[:, None]
+    place = np.arange(n_ctx)
+    real = place < lengths
+    hidden = real & (place >= prompts)
+    batch = np.full((len(asked), 3, n_ctx), eos, np.int64)
+    batch[:, 0][real] = asked.tokens
+    batch[:, 1] = np.where(hidden, batch[:, 0], IGNORED)
+    batch[:, 0][hidden] = mask
+    batch[:, 2] = real
+    return batch
+
+
+class Windows(Protocol):
+    """A source of one window at a time, as [1, T + 1] or labelled [1, 2, T]."""
+
+    n_ctx: int
+
+    def start(self) -> dict[str, Any]: ...
+    def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]: ...
+    def exposures(self, state: dict[str, Any]) -> float: ...
+
+
 class Mixed:
-    """Windows of n_ctx tokens, each all biographies or all questions (Part 3.1, mixed training).
+    """Windows, each all biographies or all questions (Part 3.1, mixed training).
 
     Of the first n windows floor(n qa_ratio) are questions of the training half, concatenated in
-    random order, the others the corpus's stream: the place of a window alone says which. Every
-    token of a biography is scored, and of the questions what `scored` says; by default all, as in
-    any pretraining. ConfigError for a ratio that is not between 0 and 1 or another `scored`.
+    random order, the others those of `biographies`: the place of a window alone says which. Of the
+    questions is scored what `scored` says; by default all, as in any pretraining. With `mask`, the
+    id of the mask token, every token of every answer is masked and scored instead, which the paper
+    leaves open. ConfigError for a ratio that is not between 0 and 1 or another `scored`.
     """
 
     def __init__(
         self,
-        corpus: Corpus,
+        biographies: Windows,
         questions: Questions,
         halves: Split,
         seed: int,
-        n_ctx: int,
         batch_size: int,
         qa_ratio: float,
         scored: Scored = "all",
+        mask: int | None = None,
     ) -> None:
         require(0 < qa_ratio < 1, "qa_ratio", qa_ratio, "between 0 and 1, neither of them")
         require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
         self.passes = Passes(questions, halves, seed)
         # Window by window: how many a batch needs changes by one.
-        self.biographies = Stream(corpus, seed, n_ctx, 1)
-        self.n_ctx, self.batch_size = n_ctx, batch_size
-        self.qa_ratio, self.scored = qa_ratio, scored
+        self.biographies = biographies
+        self.n_ctx, self.batch_size = biographies.n_ctx, batch_size
+        self.qa_ratio, self.scored, self.mask = qa_ratio, scored, mask
 
     def start(self) -> dict[str, Any]:
         """The state before the first batch: windows so far, and the place in the biographies."""
@@ -186,14 +220,23 @@ class Mixed:
         for row, window in enumerate(range(state["windows"], after)):
             n_asked = self.n_qa(window)
             if self.n_qa(window + 1) > n_asked:
-                tokens, inside = self.passes.window(n_asked * self.n_ctx, self.n_ctx + 1)
-                batch[row] = tokens[:-1], tokens[1:]
-                if self.scored == "answer":
-                    batch[row, 1, ~inside[1:]] = IGNORED
+                batch[row] = self._questions(n_asked * self.n_ctx)
             else:
                 windows, place = self.biographies.take(place)
-                batch[row] = windows[0, :-1], windows[0, 1:]
+                labelled = windows.ndim == 3
+                batch[row] = windows[0] if labelled else (windows[0, :-1], windows[0, 1:])
         return batch, {"windows": after, "biographies": place}
+
+    def _questions(self, start: int) -> np.ndarray:
+        """The window of questions that begins at place `start` of their stream, [2, T]."""
+        tokens, inside = self.passes.window(start, self.n_ctx + 1)
+        if self.mask is not None:
+            tokens, hidden = tokens[:-1], (inside & (tokens != self.passes.questions.eos))[:-1]
+            return np.stack([np.where(hidden, self.mask, tokens), np.where(hidden, tokens, IGNORED)])
+        labels = tokens[1:]
+        if self.scored == "answer":
+            labels = np.where(inside[1:], labels, IGNORED)
+        return np.stack([tokens[:-1], labels])
 
     def n_qa(self, windows: int) -> int:
         """How many of the first `windows` windows are questions."""
@@ -207,9 +250,9 @@ class Mixed:
         """How often each question was asked before `state`, on average."""
         return self.n_qa(state["windows"]) * self.n_ctx / self.passes.n_tokens
 
-    def n_steps(self, exposures: float) -> int:
-        """Batches that show every biography `exposures` times; 0 for no exposures only."""
-        if exposures <= 0:
-            return 0
-        windows = self.biographies.n_steps(exposures) / (1 - self.qa_ratio)
-        return max(1, round(windows / self.batch_size))
+
+def mixed_steps(biography_windows: int, qa_ratio: float, batch_size: int) -> int:
+    """Batches that have this many windows of biographies in them; 0 for none only."""
+    if not biography_windows:
+        return 0
+    return max(1, round(biography_windows / (1 - qa_ratio) / batch_size))
