@@ -110,9 +110,7 @@ def exam(
     return counts
 
 
-def written(
-    model: "Transformer", asked: Asked, questions: Questions, config: ExamConfig
-) -> Counts:
+def written(model: "Transformer", asked: Asked, questions: Questions, config: ExamConfig) -> Counts:
     """Counts of what a causal model writes after the questions."""
     answers = [np.append(asked.answer(i), questions.eos) for i in range(len(asked))]
     settings = GenerateConfig(
