@@ -1,5 +1,6 @@
 """A plain renderer of biographies, written apart from the package's, to compare with it."""
 
+import re
 from importlib import resources
 
 import numpy as np
@@ -43,6 +44,24 @@ def biography(row: np.ndarray, templates: list[int], order: list[int], fullname:
         template = lines(f"templates/{ORDER[a]}.txt")[templates[a]]
         text += " " + template.replace("{subject}", subject).replace("{value}", who[ORDER[a]])
     return text
+
+
+def symbols(row: np.ndarray, templates: list[int], order: list[int], fullname: bool) -> list[str]:
+    """The same text in the shortest spelling: phrases of templates whole, values word by word."""
+    who, tokens = person(row), ["<eos>"]
+    for place, a in enumerate(order):
+        subject = who["name"] if place == 0 or fullname else who["pronoun"]
+        template = lines(f"templates/{ORDER[a]}.txt")[templates[a]]
+        before, after = template.removeprefix("{subject}").split(" {value}")
+        value = who[ORDER[a]].replace(",", "")
+        tokens += [f" {word}" for word in subject.split()] + [before]
+        tokens += [f" {word}" for word in value.split()] + [after] * (after != ".")
+    return tokens
+
+
+def unmarked(text: str) -> str:
+    """A text without its marks."""
+    return re.sub(r"[^\w\s]", "", text)
 
 
 def sentences(row: np.ndarray, text: str) -> list[tuple[str, int]]:

@@ -22,17 +22,18 @@ POOLS = {"years": 3, "employers": 20, "majors": 7, "birth_cities": 9, "universit
 
 
 def make(folder: Path, world: str = "bios", n_people: int = 11, seed: int = 5, **settings: Any):
-    """A small corpus of `world`, opened."""
-    given = POOLS | settings if world == "bios" else settings
+    """A small corpus of `world`, opened; of bioS with the words of its questions."""
+    given = POOLS | {"questions": True} | settings if world == "bios" else settings
     corpus.build(folder, DataConfig(world, seed, n_people, given))
     return corpus.load(folder)
 
 
-def text_of(row: np.ndarray, attribute: str) -> tuple[str, str]:
-    """The question and the answer as they must be spelt."""
+def text_of(row: np.ndarray, attribute: str, symbols: bool = False) -> tuple[str, str]:
+    """The question and the answer as they must be spelt; symbolic answers have no marks."""
     who = biographies.person(row)
     question = ASKED[attribute].format(who["name"])
-    return f"<eos> {question} Answer:", f" {who[attribute]}."
+    answer = who[attribute].replace(",", "") if symbols else f"{who[attribute]}."
+    return f"<eos> {question} Answer:", f" {answer}"
 
 
 def spelt(questions: qa.Questions, tokens: np.ndarray) -> str:
@@ -40,10 +41,13 @@ def spelt(questions: qa.Questions, tokens: np.ndarray) -> str:
 
 
 def read(text: str) -> tuple[str, str, str]:
-    """(attribute, full name, answer) of one question with its answer, which starts at <eos>."""
+    """(attribute, full name, answer) of one question with its answer, which starts at <eos>.
+
+    A full stop that ends the answer is no part of what is returned; symbolic ones have none.
+    """
     for attribute, wording in ASKED.items():
         pattern = re.escape(wording).replace(r"\{\}", r"(.+)")
-        if match := re.fullmatch(rf"<eos> {pattern} Answer: (.+)\.", text):
+        if match := re.fullmatch(rf"<eos> {pattern} Answer: (.+?)\.?", text):
             return attribute, match[1], match[2]
     raise AssertionError(f"not a question: {text!r}")
 
@@ -51,4 +55,6 @@ def read(text: str) -> tuple[str, str, str]:
 def known(opened: Corpus, people: np.ndarray) -> set[tuple[str, str, str]]:
     """(attribute, full name, answer) of everything there is to ask about these people."""
     who = [biographies.person(opened.world.profiles[i]) for i in people]
-    return {(a, person["name"], person[a]) for person in who for a in ASKED}
+    marks = "," if opened.manifest["config"]["tokenizer"] == "symbols" else ""
+    told = {(a, person["name"], person[a]) for person in who for a in ASKED}
+    return {(a, name, value.replace(marks, "") if marks else value) for a, name, value in told}

@@ -54,7 +54,7 @@ def test_texts_equal_those_of_a_plain_renderer(tokenizer, fullname, chosen, data
         biography(world.profiles[p], templates[i].tolist(), ORDERS[o].tolist(), fullname)
         for i, (p, o) in enumerate(chosen)
     ]
-    entries = world.spell(people, templates, orders)
+    entries = world.spell(people, templates, orders, fullname)
     assert texts(world, entries) == expected
     assert entries.person.tolist() == people.tolist()
     assert (entries.tokens[entries.offsets[:-1]] == world.eos).all()
@@ -135,7 +135,7 @@ def test_kinds_mark_the_first_name_pronoun_and_values(name):
 @pytest.mark.parametrize("name", ["fresh", "multi2+permute5"])
 def test_templates_and_orders_are_uniform(name, monkeypatch):
     world, choices = make(small(variant=name), 0), []
-    monkeypatch.setattr(world, "spell", lambda *args: choices.extend(args[1:]))
+    monkeypatch.setattr(world, "spell", lambda *args: choices.extend(args[1:3]))
     people = np.zeros(72_000, int)
     if world.fresh:
         world.render(generator(0, "x"), people)
@@ -253,9 +253,9 @@ def test_batches_of_entries_join_without_a_seam():
     people = np.arange(10_000) % 12
     rng = generator(0, "x")
     templates, orders = rng.integers(50, size=(10_000, 6)), rng.integers(720, size=10_000)
-    whole = world.spell(people, templates, orders)
+    whole = world.spell(people, templates, orders, False)
     for i in (0, 4095, 4096, 9999):
-        alone = world.spell(people[[i]], templates[[i]], orders[[i]])
+        alone = world.spell(people[[i]], templates[[i]], orders[[i]], False)
         part = slice(whole.offsets[i], whole.offsets[i + 1])
         assert (whole.tokens[part] == alone.tokens).all()
         assert (whole.kinds[part] == alone.kinds).all()

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from physlm.config import ConfigError
 from physlm.data import forecast as module
 from physlm.data.corpus import DataConfig, build, load
 from physlm.data.forecast import forecast
+from physlm.data.qa import about
 from physlm.evaluate.capacity import windows
 
 GPT2 = os.environ.get("PHYSLM_GPT2_TOKENIZER")
@@ -19,6 +21,17 @@ CONFIGS = [
     DataConfig("bios", 5, 3000, {}),
     DataConfig("bios", 5, 2000, {"variant": "multi2+permute2+fullname"}),
     DataConfig("bios", 5, 2000, {"tokenizer": "bpe", "bpe_vocab": 600, "last_names": 50}),
+    DataConfig("bios", 5, 3000, {"tokenizer": "symbols", "questions": True}),
+    DataConfig(
+        *("bios", 5, 3000),
+        # Of the sample's 400 people as large a share are celebrities; their texts are longer.
+        {
+            "variant": "single",
+            "celebrities": 1500,
+            "celebrity_variant": "multi2+fullname",
+            "questions": True,
+        },
+    ),
 ]
 
 
@@ -53,6 +66,40 @@ def test_a_world_no_larger_than_the_sample_is_told_exactly(tmp_path: Path) -> No
     assert np.array_equal(told.lengths, np.diff(corpus.evaluation.offsets))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tokenizer": "symbols", "variant": "multi5+permute", "questions": True},
+        {"tokenizer": "words", "variant": "single+permute2", "questions": True},
+        {
+            "tokenizer": "symbols",
+            "variant": "single+permute1",
+            "celebrities": 20,
+            "celebrity_variant": "multi5+permute+fullname",
+            "questions": True,
+        },
+    ],
+)
+def test_small_worlds_of_questions_are_told_exactly(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    config = DataConfig("bios", 1, 60, settings)
+    build(tmp_path, config)
+    told, corpus = forecast(config), load(tmp_path)
+    assert told.d_vocab == corpus.manifest["d_vocab"]
+    assert told.entries_per_person == corpus.entries_per_person
+    assert told.tokens_per_pass == corpus.tokens_per_pass
+    # The text that is scored is each person's first; the forecast takes it to be as the mean.
+    assert told.n_tokens == pytest.approx(sum(corpus.manifest["counts"].values()), rel=0.002)
+    assert np.array_equal(told.lengths, np.diff(corpus.evaluation.offsets))
+    asked = about(corpus).ask(np.arange(60).repeat(6), np.tile(np.arange(6), 60))
+    assert told.questions.reshape(-1).tolist() == np.diff(asked.offsets).tolist()
+
+
+def test_without_questions_there_are_none() -> None:
+    assert forecast(DataConfig("bios", 1, 60, {})).questions.size == 0
+
+
 def test_gpt2_is_told_without_its_tokeniser_and_says_so() -> None:
     told = forecast(DataConfig("bios", 0, 20_000_000, {"tokenizer": "gpt2"}))
     assert (told.d_vocab, "no tokenizer_file" in told.assumed) == (2085, True)
@@ -61,11 +108,34 @@ def test_gpt2_is_told_without_its_tokeniser_and_says_so() -> None:
     assert 20e6 / 7.2 < told.n_windows(512) < 20e6 / 6.5
 
 
+def test_gpt2_with_questions_has_a_row_more_for_each_new_word() -> None:
+    told = forecast(DataConfig("bios", 0, 100, {"tokenizer": "gpt2", "questions": True}))
+    plain = forecast(DataConfig("bios", 0, 100, {"tokenizer": "gpt2"}))
+    # " What", "?", " Answer", ":", " Which", " university" and " Where": in no template.
+    assert told.d_vocab - plain.d_vocab == 7
+    assert told.tokens_per_pass == plain.tokens_per_pass
+    assert ("only questions have" in told.assumed, "only questions have" in plain.assumed) == (
+        True,
+        False,
+    )
+    assert told.questions.shape == (100, 6)
+
+
+def test_gpt2_with_celebrities_is_the_mean_of_both_kinds_of_texts() -> None:
+    stars = {"celebrities": 25, "celebrity_variant": "multi5+permute+fullname"}
+    settings = {"tokenizer": "gpt2", "variant": "single"} | stars
+    told = forecast(DataConfig("bios", 0, 100, settings))
+    assert told.tokens_per_exposure == pytest.approx(25 * 89.23 + 75 * 67.09)
+
+
 @pytest.mark.skipif(GPT2 is None, reason="set PHYSLM_GPT2_TOKENIZER to GPT-2's tokeniser")
 @pytest.mark.parametrize("variant", ["fresh", "multi5+permute+fullname"])
-def test_gpt2_as_assumed_is_gpt2_as_it_is(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("questions", [False, True])
+def test_gpt2_as_assumed_is_gpt2_as_it_is(
+    variant: str, questions: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SAMPLE", 20_000)
-    settings = {"tokenizer": "gpt2", "variant": variant}
+    settings = {"tokenizer": "gpt2", "variant": variant, "questions": questions}
     assumed = forecast(DataConfig("bios", 0, 20_000, settings))
     real = forecast(DataConfig("bios", 0, 20_000, settings | {"tokenizer_file": GPT2}))
     assert assumed.d_vocab == real.d_vocab

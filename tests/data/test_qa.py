@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ TOKENISERS: list[dict[str, Any]] = [
     {"tokenizer": "words"},
     {"tokenizer": "words", "variant": "multi2+fullname", "templates": 3},
     {"tokenizer": "bpe", "bpe_vocab": 400, "first_names": 6, "middle_names": 5, "last_names": 7},
+    {"tokenizer": "symbols", "variant": "multi2+permute"},
 ]
 
 
@@ -32,55 +34,76 @@ def test_every_question_and_answer_says_what_the_profile_says(
     assert questions.attributes == tuple(ASKED)
     people, attributes, asked = everything(questions)
     for i, (person, attribute) in enumerate(zip(people, attributes, strict=True)):
-        question, answer = text_of(corpus.world.profiles[person], questions.attributes[attribute])
+        attribute_name = questions.attributes[attribute]
+        symbols = settings["tokenizer"] == "symbols"
+        question, answer = text_of(corpus.world.profiles[person], attribute_name, symbols)
         assert spelt(questions, asked.prompt(i)) == question
         assert spelt(questions, asked.answer(i)) == answer
         assert len(asked.prompt(i)) + len(asked.answer(i)) == questions.lengths[person, attribute]
 
 
 @pytest.mark.parametrize("settings", TOKENISERS)
-def test_tokens_are_those_of_the_whole_text_and_only_missing_ones_are_added(
+def test_questions_only_add_rows_and_change_no_token_of_a_biography(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    plain = make(tmp_path / "plain", **settings, questions=False)
+    asked = make(tmp_path / "asked", **settings)
+    d_vocab = plain.manifest["d_vocab"]
+    assert asked.world.vocabulary[:d_vocab] == plain.world.vocabulary
+    for name in ("train_tokens", "train_offsets"):
+        assert np.array_equal(getattr(asked, name), getattr(plain, name))
+    assert np.array_equal(asked.evaluation.tokens, plain.evaluation.tokens)
+    assert np.array_equal(asked.evaluation.kinds, plain.evaluation.kinds)
+    questions = qa.about(asked)
+    assert questions.vocabulary == asked.world.vocabulary
+    assert len(set(questions.vocabulary)) == asked.manifest["d_vocab"]
+    # Every row that was added is needed by a question.
+    tokens = everything(questions)[2].tokens
+    assert set(tokens[tokens >= d_vocab]) == set(range(d_vocab, asked.manifest["d_vocab"]))
+    with pytest.raises(ConfigError, match=r"^settings\.questions=False: must be true"):
+        qa.about(plain)
+
+
+def test_rows_that_words_and_symbols_add(tmp_path: Path) -> None:
+    """What is added, by hand: words that no template has, and the phrases of the questions."""
+    added = {}
+    for tokenizer in ("words", "symbols"):
+        each = {"tokenizer": tokenizer, "templates": 1}
+        d_vocab = make(tmp_path / f"{tokenizer}0", **each, questions=False).manifest["d_vocab"]
+        added[tokenizer] = make(tmp_path / tokenizer, **each).world.vocabulary[d_vocab:]
+    assert sorted(added["symbols"]) == sorted(
+        [
+            *(" What is the birth date of", " What is the birth city of", " Which university did"),
+            *(" What major did", " Which company did", " Where did"),
+            *("? Answer:", " study? Answer:", " work for? Answer:", " work? Answer:"),
+        ]
+    )
+    first_templates = " ".join(
+        biographies.lines(f"templates/{attribute}.txt")[0] for attribute in biographies.ORDER
+    )
+    known = set(re.findall(r"\w+|[^\w\s]", first_templates))
+    needed = set(re.findall(r"\w+|[^\w\s]", " ".join(ASKED.values()) + " Answer:")) - {"{", "}"}
+    assert sorted(word.strip() for word in added["words"]) == sorted(needed - known)
+
+
+def test_bpe_tokens_are_those_of_the_whole_question(tmp_path: Path) -> None:
+    corpus = make(tmp_path, **TOKENISERS[2])
+    questions = qa.about(corpus)
+    _, _, asked = everything(questions)
+    encode = bios._encoder(corpus.world.config, {})
+    for i in range(len(asked)):
+        tokens = np.concatenate([asked.prompt(i), asked.answer(i)])
+        text = spelt(questions, tokens[1:])
+        assert [questions.vocabulary[t] for t in tokens[1:]] == encode([text])[0]
+
+
+@pytest.mark.parametrize("settings", TOKENISERS)
+def test_names_and_values_have_the_tokens_of_the_biographies(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     corpus = make(tmp_path, **settings)
-    questions = qa.about(corpus)
-    d_vocab = corpus.manifest["d_vocab"]
-    assert questions.vocabulary[:d_vocab] == corpus.world.vocabulary
-    assert len(set(questions.vocabulary)) == questions.d_vocab > d_vocab
-    _, _, asked = everything(questions)
-    assert set(asked.tokens[asked.tokens >= d_vocab]) == set(range(d_vocab, questions.d_vocab))
-    if settings["tokenizer"] == "bpe":
-        encode = bios._encoder(corpus.world.config, {})
-        for i in range(len(asked)):
-            tokens = np.concatenate([asked.prompt(i), asked.answer(i)])
-            text = spelt(questions, tokens[1:])
-            assert [questions.vocabulary[t] for t in tokens[1:]] == encode([text])[0]
-
-
-def test_reserved_rows_stand_before_those_of_the_questions(tmp_path: Path) -> None:
-    corpus = make(tmp_path)
-    plain, moved = qa.about(corpus), qa.about(corpus, reserved=("<mask>",))
-    d_vocab = corpus.manifest["d_vocab"]
-    assert moved.vocabulary[d_vocab:] == ["<mask>", *plain.vocabulary[d_vocab:]]
-    tokens = everything(plain)[2].tokens
-    assert np.array_equal(everything(moved)[2].tokens, tokens + (tokens >= d_vocab))
-
-
-@pytest.mark.parametrize(
-    ("world", "settings"),
-    [
-        ("bios", TOKENISERS[0]),
-        ("bios", TOKENISERS[2]),
-        ("biod", {"n_values": 7, "n_chunks": 2, "chunk_length": 3}),
-        ("biod", {"attribute_order": "random", "shared_alphabet": False, "n_values": 9}),
-    ],
-)
-def test_names_and_values_have_the_tokens_of_the_biographies(
-    tmp_path: Path, world: str, settings: dict[str, Any]
-) -> None:
-    corpus = make(tmp_path, world, **settings)
     questions, entries = qa.about(corpus), corpus.evaluation
-    closing = 1 if world == "bios" else 0
+    closing = 0 if settings["tokenizer"] == "symbols" else 1
     for entry, person in enumerate(entries.person):
         span = slice(entries.offsets[entry], entries.offsets[entry + 1])
         tokens, kinds = entries.tokens[span], entries.kinds[span]
@@ -96,18 +119,9 @@ def test_names_and_values_have_the_tokens_of_the_biographies(
             assert any(prompt[i : i + len(name)] == name for i in range(len(prompt)))
 
 
-def test_bio_d_asks_with_a_token_per_attribute(tmp_path: Path) -> None:
-    corpus = make(tmp_path, "biod", n_attributes=3, name_length=2)
-    questions = qa.about(corpus, reserved=("<mask>",))
-    d_vocab = corpus.manifest["d_vocab"]
-    extra = ["<mask>", "what_1", "what_2", "what_3", "answer"]
-    assert questions.vocabulary[d_vocab:] == extra
-    _, attributes, asked = everything(questions)
-    assert (asked.tokens != d_vocab).all()
-    for i, a in enumerate(attributes):
-        eos, what, *name, mark = [questions.vocabulary[t] for t in asked.prompt(i)]
-        assert (eos, what, len(name), mark) == ("<eos>", f"what_{a + 1}", 2, "answer")
-        assert len(asked.answer(i)) == 1
+def test_another_world_has_no_questions(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^world='biod': must be bios"):
+        qa.about(make(tmp_path, "biod", n_people=4))
 
 
 def test_possible_values_are_counted_by_their_texts(tmp_path: Path) -> None:
@@ -122,14 +136,6 @@ def test_possible_values_are_counted_by_their_texts(tmp_path: Path) -> None:
         "employer": 50,
         "employer_city": len(cities),
     }
-    symbolic = qa.about(make(tmp_path / "d", "biod", n_values=8, n_chunks=3))
-    assert set(symbolic.n_values.values()) == {8**3}
-
-
-def test_the_text_form_is_refused_in_one_line(tmp_path: Path) -> None:
-    corpus = make(tmp_path, "biod", form="text")
-    with pytest.raises(ConfigError, match=r"^form='text': must be symbolic"):
-        qa.about(corpus)
 
 
 @pytest.mark.parametrize("n_people", [2, 3, 10, 1001])
@@ -149,13 +155,30 @@ def test_halves_are_random_and_others_with_another_seed() -> None:
     assert abs(len(np.intersect1d(first, second)) - 250) < 60
 
 
-def test_every_variant_of_the_same_people_has_the_same_halves(tmp_path: Path) -> None:
-    settings = [*TOKENISERS[:2], {"variant": "single"}, {"variant": "single+permute5"}]
+def test_the_halves_depend_on_the_seed_and_the_number_of_people_alone(tmp_path: Path) -> None:
+    settings = [
+        *({**each, "questions": asked} for each in TOKENISERS for asked in (False, True)),
+        *({"variant": name} for name in ("single", "single+permute5", "multi3+fullname")),
+        {"templates": 2, "pronoun": "random", "majors": 3},
+    ]
     made = [make(tmp_path / str(i), **each) for i, each in enumerate(settings)]
+    expected = qa.split(11, 5)
     for corpus in made:
+        halves = qa.split_of(corpus)
+        assert np.array_equal(halves.train, expected.train)
+        assert np.array_equal(halves.test, expected.test)
+    other = qa.split_of(make(tmp_path / "other", seed=6))
+    assert not np.array_equal(other.train, expected.train)
+    # With the same pools they are also the same people.
+    for corpus in (*made[:4], *made[6:11]):
         assert np.array_equal(corpus.world.profiles, made[0].world.profiles)
-        assert np.array_equal(qa.split_of(corpus).train, qa.split_of(made[0]).train)
-        assert np.array_equal(qa.split_of(corpus).test, qa.split(11, 5).test)
+
+
+def test_celebrities_are_asked_in_training_and_everybody_else_in_the_exam(tmp_path: Path) -> None:
+    corpus = make(tmp_path, variant="single", celebrities=4, celebrity_variant="multi3")
+    halves = qa.split_of(corpus)
+    assert halves.train.tolist() == [0, 1, 2, 3]
+    assert halves.test.tolist() == [4, 5, 6, 7, 8, 9, 10]
 
 
 def test_one_person_cannot_be_split() -> None:

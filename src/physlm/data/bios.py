@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from physlm.config import require
+from physlm.config import ConfigError, require
 from physlm.data import tokenizers
 from physlm.data.people import COLUMNS, Pools, draw_profiles, read_lines, values
 from physlm.data.tokenizers import EOS_TEXT, Encoder, Pieces
@@ -81,9 +81,13 @@ class Config(Pools):
     def _check_celebrities(self) -> None:
         stars, most = self.celebrities, self.n_people - 1
         require(0 <= stars <= most, "celebrities", stars, f"between 0 and {most}, not everybody")
+        try:
+            theirs = parse(self.celebrity_variant)
+        except ConfigError as error:
+            raise ConfigError(f"celebrity_{error}") from None
         if not stars:
             return
-        theirs, others = parse(self.celebrity_variant), self.layout
+        others = self.layout
         for key, layout in (("celebrity_variant", theirs), ("variant", others)):
             fixed = "of fixed texts, where there are celebrities"
             require(not layout.fresh, key, getattr(self, key), fixed)
@@ -290,7 +294,8 @@ class World:
                 kinds += [OTHER if place else NAME] * len(name)
             else:
                 pieces.append(first["pronoun"] + column["pronoun"])
-                kinds.append(FIELD if place == 1 else OTHER)
+                scored = place == 1 and "pronoun" in self.fields
+                kinds.append(FIELD if scored else OTHER)
             pieces += [first["before"] + template[:, place], value[:, place]]
             pieces.append(first["after"] + template[:, place])
             kinds += [OTHER, self._value_kinds[order[:, place]], OTHER]

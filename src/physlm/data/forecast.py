@@ -4,6 +4,7 @@ Lengths of texts are alike for all people, so a sample gives the mean to 0.1 % a
 follows; a world no larger than the sample is told exactly. Renderings are named as in corpus.build.
 """
 
+import dataclasses
 import functools
 import json
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ SAMPLE = 4096
 # Without GPT-2's tokeniser: rows and mean tokens of a text with EOS that it gives to our lists and
 # templates (docs/data.md), by whether the full name is the subject of every sentence.
 GPT2 = {False: (2085, 67.09), True: (2084, 89.23)}
-ASSUMED = "tokens as GPT-2's tokeniser gives them to the published pools (no tokenizer_file is set)"
+ASSUMED = (
+    "tokens as GPT-2's tokeniser gives them to the published pools{} (no tokenizer_file is set)"
+)
+# Every word of the questions is one token of GPT-2's, and a biography's or new.
+ROWS = ", and a row for each word that only questions have"
 
 _HEADER = 128  # bytes before the data of an .npy file
 
@@ -30,7 +35,9 @@ class Forecast:
     """The corpus to come.
 
     tokens_per_pass: of all entries once. n_tokens, n_bytes: of its files. lengths: tokens of a text
-    of each person of a sample. assumed: what was taken for granted, in words (mostly nothing).
+    of each person of a sample. questions [n, n_attributes]: tokens of each question with its answer
+    about the sample, empty if the vocabulary has no questions. assumed: what was taken for granted,
+    in words (mostly nothing).
     """
 
     n_people: int
@@ -40,6 +47,7 @@ class Forecast:
     n_tokens: int
     n_bytes: int
     lengths: np.ndarray
+    questions: np.ndarray
     assumed: str
 
     @property
@@ -62,8 +70,9 @@ class Forecast:
 
 def forecast(config: DataConfig) -> Forecast:
     """The corpus that `config` will make; ConfigError for settings that its world refuses."""
-    settings = json.dumps(config.settings, sort_keys=True)
-    sample = _sample(config.world, settings, min(config.n_people, SAMPLE), config.seed)
+    n_sample = min(config.n_people, SAMPLE)
+    settings = json.dumps(_scaled(config, n_sample), sort_keys=True)
+    sample = _sample(config.world, settings, n_sample, config.seed)
     n, per_person, mean = config.n_people, sample["entries_per_person"], sample["mean"]
     stored = 0 if sample["fresh"] else n * per_person
     token = np.min_scalar_type(sample["d_vocab"] - 1).itemsize
@@ -79,8 +88,18 @@ def forecast(config: DataConfig) -> Forecast:
         n_tokens=round((stored + n) * mean),
         n_bytes=n_bytes,
         lengths=sample["lengths"],
+        questions=sample["questions"],
         assumed=sample["assumed"],
     )
+
+
+def _scaled(config: DataConfig, n_sample: int) -> dict[str, Any]:
+    """The settings for a sample: of the celebrities as large a share as of everybody."""
+    stars = config.settings.get("celebrities", 0)
+    if not stars or n_sample == config.n_people:
+        return config.settings
+    few = round(stars * n_sample / config.n_people)
+    return config.settings | {"celebrities": min(max(few, 1), n_sample - 1)}
 
 
 @functools.cache
@@ -101,17 +120,33 @@ def _sample(world_name: str, settings: str, n_people: int, seed: int) -> dict[st
     else:
         scored = world.stored(generator(seed, "stored", 0), people)
         per_person, mean = len(scored) // n_people, len(scored.tokens) / len(scored)
-    d_vocab, lengths = world.d_vocab, np.diff(scored.offsets)[::per_person]
+    lengths, questions = np.diff(scored.offsets)[::per_person], np.empty((0, 1))
+    if values.get("questions"):
+        from physlm.data import qa_bios
+
+        questions = qa_bios.questions(world).lengths
+    d_vocab, assumed = world.d_vocab, ""
     if absent:
-        d_vocab, assumed = GPT2[config.layout.fullname]
-        lengths, mean = lengths * (assumed / mean), assumed
+        d_vocab, longer = _as_gpt2(config, world)
+        lengths, questions = lengths * (longer / mean), questions * (longer / mean)
+        mean, assumed = longer, ASSUMED.format(ROWS if config.questions else "")
     return {
         "d_vocab": d_vocab,
         "fresh": world.fresh,
         "entries_per_person": per_person,
         "mean": mean,
         "lengths": lengths,
+        "questions": questions,
         "profile_bytes": world.profiles.itemsize * world.profiles.shape[1],
         "vocabulary_bytes": len(json.dumps(world.vocabulary, indent=1, ensure_ascii=False)),
-        "assumed": ASSUMED if absent else "",
+        "assumed": assumed,
     }
+
+
+def _as_gpt2(config: Any, world: Any) -> tuple[int, float]:
+    """Rows and mean tokens of a text that GPT-2's tokeniser would give, for one spelt in words."""
+    plain = module("bios").spell_pieces(dataclasses.replace(config, questions=False))
+    added = world.d_vocab - len(plain.vocabulary)
+    named = all(layout.fullname for _, layout in config.layouts)
+    tokens = sum(len(people) * GPT2[layout.fullname][1] for people, layout in config.layouts)
+    return GPT2[named][0] + added, tokens / config.n_people

@@ -135,6 +135,13 @@ STEPS: dict[str, Step] = {
         parts=_corpus_world,
         reads={"model": MODEL},
     ),
+    "exam": Step(
+        module="physlm.steps.exam",
+        outputs=("exam.json",),
+        settings="physlm.evaluate.qa:ExamConfig",
+        parts=_corpus_world,
+        reads={"model": MODEL},
+    ),
     "table": Step(
         module="physlm.steps.table",
         outputs=("{figure}.csv",),
