@@ -65,7 +65,7 @@ class Scholar(torch.nn.Module):
 
 @pytest.mark.parametrize("tokenizer", ["symbols", "words", "bpe"])
 def test_every_mask_must_be_right(tmp_path: Path, tokenizer: str) -> None:
-    pools = {"first_names": 6, "middle_names": 5, "last_names": 7}
+    pools: dict[str, Any] = {"first_names": 6, "middle_names": 5, "last_names": 7}
     corpus = make(tmp_path, variant="single", tokenizer=tokenizer, **pools)
     questions = qa.about(corpus)
 
