@@ -23,7 +23,7 @@ POOLS = {"years": 3, "employers": 20, "majors": 7, "birth_cities": 9, "universit
 
 def make(folder: Path, world: str = "bios", n_people: int = 11, seed: int = 5, **settings: Any):
     """A small corpus of `world`, opened."""
-    given = POOLS | settings if world == "bios" else settings
+    given = POOLS | {"questions": True} | settings if world == "bios" else settings
     corpus.build(folder, DataConfig(world, seed, n_people, given))
     return corpus.load(folder)
 

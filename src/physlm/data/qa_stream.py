@@ -147,6 +147,28 @@ def labelled(asked: Asked, eos: int, n_ctx: int, scored: Scored) -> np.ndarray:
     return batch
 
 
+def masked_rows(asked: Asked, eos: int, mask: int, n_ctx: int) -> np.ndarray:
+    """One question per row for a bidirectional model, [n, 3, n_ctx] int64 (Part 3.1, Section 4.8).
+
+    Inputs with the token `mask` in place of every token of the answer (its closing mark too, if it
+    has one), labels that are the answer there and IGNORED elsewhere, and 1 for what is real, 0 for
+    padding. No EOS after the answer is asked for. ValueError if a question does not fit.
+    """
+    lengths = np.diff(asked.offsets)
+    if lengths.max(initial=0) > n_ctx:
+        raise ValueError(f"n_ctx={n_ctx}: must be at least {lengths.max()}, the longest question")
+    place = np.arange(n_ctx)
+    real = place < lengths[:, None]
+    hidden = real & (place >= (asked.answers - asked.offsets[:-1])[:, None])
+    batch = np.empty((len(asked), 3, n_ctx), np.int64)
+    tokens = np.full((len(asked), n_ctx), eos)
+    tokens[real] = asked.tokens
+    batch[:, 0] = np.where(hidden, mask, tokens)
+    batch[:, 1] = np.where(hidden, tokens, IGNORED)
+    batch[:, 2] = real
+    return batch
+
+
 class Mixed:
     """Windows of n_ctx tokens, each all biographies or all questions (Part 3.1, mixed training).
 
