@@ -1,14 +1,20 @@
 """Training on questions: rows of one question each, or windows mixed with biographies.
 
 Only people of the training half are asked. A pass asks each of their questions once, in a random
-order; pass after pass, end to end. Batches are labelled, [B, 2, T] of inputs and labels (the form
-of physlm.train.losses), and a function of seed and state alone. B batch, T position.
+order; pass after pass, end to end. Batches are labelled, [B, 2, T] of inputs and labels, or masked,
+[B, 3, T] (the forms of physlm.train.losses), and a function of seed and state alone. B batch, T
+position.
 
 Which tokens are scored the papers do not say for finetuning (`scored`): "answer", the answer with
 its closing mark and the EOS that ends it, or "all" tokens after the first EOS.
+
+A bidirectional model has its answers masked: it is asked for the tokens of the answer, each from a
+mask token in its place, and for nothing else, the EOS neither. The mask token is the first id after
+the vocabulary, as in physlm.train.masking.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -94,8 +100,8 @@ class QaRows:
     """Batches of `batch_size` rows with one question each, padded on the right with EOS.
 
     n_ctx: tokens of a row, enough for the longest question about anybody. Padding follows what is
-    scored, so a causal model does not see it, and has no label. ConfigError for a `scored` that is
-    neither.
+    scored, so a causal model does not see it, and has no label. With `masked` rows are those of
+    `masked_rows`. ConfigError for a `scored` that is neither, or is not "answer" if masked.
     """
 
     def __init__(
@@ -105,11 +111,13 @@ class QaRows:
         seed: int,
         batch_size: int,
         scored: Scored = "answer",
+        masked: bool = False,
     ) -> None:
-        require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
+        _check_scored(scored, masked)
         self.passes = Passes(questions, halves, seed)
         self.batch_size = batch_size
         self.scored: Scored = scored
+        self.masked = masked
         self.n_ctx = int(questions.lengths.max())
 
     def start(self) -> dict[str, Any]:
@@ -117,10 +125,14 @@ class QaRows:
         return {"asked": 0}
 
     def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """The batch at `state`, int64 [B, 2, T], and the state after it."""
+        """The batch at `state`, int64 [B, 2, T] (masked [B, 3, T]), and the state after it."""
         first, after = state["asked"], state["asked"] + self.batch_size
         asked = self.passes.ask(np.array([self.passes.row(i) for i in range(first, after)]))
-        return labelled(asked, self.passes.questions.eos, self.n_ctx, self.scored), {"asked": after}
+        eos = self.passes.questions.eos
+        if self.masked:
+            mask = len(self.passes.questions.vocabulary)
+            return masked_rows(asked, eos, mask, self.n_ctx), {"asked": after}
+        return labelled(asked, eos, self.n_ctx, self.scored), {"asked": after}
 
     def exposures(self, state: dict[str, Any]) -> float:
         """How often each question was asked, on average."""
@@ -169,6 +181,14 @@ def masked_rows(asked: Asked, eos: int, mask: int, n_ctx: int) -> np.ndarray:
     return batch
 
 
+class Biographies(Protocol):
+    """A source of batches [1, T + 1] or [1, 2, T] of biographies, one window each."""
+
+    def start(self) -> dict[str, Any]: ...
+    def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]: ...
+    def exposures(self, state: dict[str, Any]) -> float: ...
+
+
 class Mixed:
     """Windows of n_ctx tokens, each all biographies or all questions (Part 3.1, mixed training).
 
@@ -176,6 +196,11 @@ class Mixed:
     random order, the others the corpus's stream: the place of a window alone says which. Every
     token of a biography is scored, and of the questions what `scored` says; by default all, as in
     any pretraining. ConfigError for a ratio that is not between 0 and 1 or another `scored`.
+
+    `hide`, for a bidirectional model, makes the source of masked biographies of the stream
+    (physlm.train.masking.Masked). In windows of questions then every token of every answer is
+    masked and scored, also where the window's edge cuts the answer, and nothing else is. The paper
+    does not say how questions were masked in mixed training; this is how they are examined.
     """
 
     def __init__(
@@ -188,12 +213,15 @@ class Mixed:
         batch_size: int,
         qa_ratio: float,
         scored: Scored = "all",
+        hide: Callable[[Stream], Biographies] | None = None,
     ) -> None:
         require(0 < qa_ratio < 1, "qa_ratio", qa_ratio, "between 0 and 1, neither of them")
-        require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
+        _check_scored(scored, hide is not None)
         self.passes = Passes(questions, halves, seed)
         # Window by window: how many a batch needs changes by one.
-        self.biographies = Stream(corpus, seed, n_ctx, 1)
+        self.stream = Stream(corpus, seed, n_ctx, 1)
+        self.masked = hide is not None
+        self.biographies: Biographies = self.stream if hide is None else hide(self.stream)
         self.n_ctx, self.batch_size = n_ctx, batch_size
         self.qa_ratio, self.scored = qa_ratio, scored
 
@@ -208,14 +236,22 @@ class Mixed:
         for row, window in enumerate(range(state["windows"], after)):
             n_asked = self.n_qa(window)
             if self.n_qa(window + 1) > n_asked:
-                tokens, inside = self.passes.window(n_asked * self.n_ctx, self.n_ctx + 1)
-                batch[row] = tokens[:-1], tokens[1:]
-                if self.scored == "answer":
-                    batch[row, 1, ~inside[1:]] = IGNORED
+                batch[row] = self._asked(n_asked)
             else:
-                windows, place = self.biographies.take(place)
-                batch[row] = windows[0, :-1], windows[0, 1:]
+                rows, place = self.biographies.take(place)
+                batch[row] = rows[0] if self.masked else (rows[0, :-1], rows[0, 1:])
         return batch, {"windows": after, "biographies": place}
+
+    def _asked(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and labels [T] of the i-th window of questions."""
+        tokens, inside = self.passes.window(i * self.n_ctx, self.n_ctx + 1)
+        if self.masked:
+            tokens = tokens[:-1]
+            hidden = inside[:-1] & (tokens != self.passes.questions.eos)
+            mask = len(self.passes.questions.vocabulary)
+            return np.where(hidden, mask, tokens), np.where(hidden, tokens, IGNORED)
+        scored = inside[1:] | (self.scored == "all")
+        return tokens[:-1], np.where(scored, tokens[1:], IGNORED)
 
     def n_qa(self, windows: int) -> int:
         """How many of the first `windows` windows are questions."""
@@ -233,5 +269,10 @@ class Mixed:
         """Batches that show every biography `exposures` times; 0 for no exposures only."""
         if exposures <= 0:
             return 0
-        windows = self.biographies.n_steps(exposures) / (1 - self.qa_ratio)
+        windows = self.stream.n_steps(exposures) / (1 - self.qa_ratio)
         return max(1, round(windows / self.batch_size))
+
+
+def _check_scored(scored: str, masked: bool) -> None:
+    require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
+    require(not masked or scored == "answer", "scored", scored, "answer for a bidirectional model")

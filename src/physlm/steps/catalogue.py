@@ -111,6 +111,23 @@ STEPS: dict[str, Step] = {
         reads={"model": MODEL},
         distributed=True,
     ),
+    "finetune": Step(
+        module="physlm.steps.finetune",
+        outputs=(*MODEL, "metrics.jsonl"),
+        settings="physlm.train.questions:FinetuneConfig",
+        parts=_corpus_world,
+        execution=EXECUTION,
+        reads={"model": MODEL},
+        distributed=True,
+    ),
+    "mixed": Step(
+        module="physlm.steps.mixed",
+        outputs=(*MODEL, "metrics.jsonl"),
+        settings="physlm.train.questions:MixedConfig",
+        parts=_corpus_world,
+        execution=EXECUTION,
+        distributed=True,
+    ),
     "measure": Step(
         module="physlm.steps.measure",
         outputs=("measure.json",),
