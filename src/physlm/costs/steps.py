@@ -22,7 +22,7 @@ WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
 
 # model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json.
-TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES = 30_000, 900, 3900
+TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES = 30_000, 900, 3500
 
 
 @dataclass(frozen=True, kw_only=True)
