@@ -226,7 +226,7 @@ def test_impossible_settings_are_refused(bad, message):
         build(Config, {"n_people": 3, **bad})
 
 
-@pytest.mark.parametrize("tokenizer", ["words", "bpe"])
+@pytest.mark.parametrize("tokenizer", ["words", "bpe", "symbols"])
 def test_a_stored_world_comes_back(tokenizer):
     world = make(small(tokenizer=tokenizer, variant="multi2+permute"), 4)
     config = build(Config, json.loads(json.dumps(dataclasses.asdict(world.config))))

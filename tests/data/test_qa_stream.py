@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ import pytest
 from physlm.config import ConfigError
 from physlm.data import qa, qa_stream
 from physlm.data.corpus import Corpus
-from physlm.data.qa import Questions, Split
-from physlm.data.qa_stream import IGNORED, Mixed, Passes, QaRows, Scored
+from physlm.data.qa import Asked, Questions, Split
+from physlm.data.qa_stream import IGNORED, Mixed, Passes, QaRows, Scored, masked_rows
 from physlm.data.stream import Stream
 from physlm.train import losses
 from tests.data.questions import known, make, read, spelt
@@ -243,23 +242,21 @@ def test_exposures_and_steps_are_counted(made: Made) -> None:
     assert mixed.qa_passes(state) == pytest.approx(found)
 
 
-def test_bio_d_rows_are_asked_of_the_train_half(tmp_path: Path) -> None:
-    corpus = make(tmp_path, "biod", n_people=6, n_attributes=2, n_chunks=2)
-    questions, halves = qa.about(corpus), qa.split_of(corpus)
-    rows, _ = take(QaRows(questions, halves, 0, 6), 2)
-    profiles = corpus.world.profiles
-    expected = Counter()
-    for person in halves.train:
-        name, *values = np.split(profiles[person], [4, 6])
-        expected.update((a, *name.tolist(), *values[a].tolist()) for a in range(2))
-    first = questions.vocabulary.index("what_1")
-    found = Counter((row[0, 1] - first, *row[0, 2:6], *row[0, 7:9]) for row in rows)
-    assert found == Counter(dict.fromkeys(expected, 2))
-    labels = rows[:, 1]
-    assert ((labels != IGNORED).sum(axis=1) == 3).all()
-    assert np.array_equal(
-        labels[:, 6:], np.hstack([rows[:, 0, 7:], np.full((12, 1), corpus.world.eos)])
-    )
+def test_masked_rows_hide_the_answer_and_the_padding() -> None:
+    eos, mask, no = 0, 50, IGNORED
+    # Two questions: one with a prompt of 3 tokens and 2 of answer, one with 2 and 1.
+    tokens = np.array([eos, 11, 12, 21, 22, eos, 13, 23])
+    asked = Asked(tokens, np.array([0, 5, 8]), np.array([3, 7]))
+    wanted = [
+        [[eos, 11, 12, mask, mask, eos], [no, no, no, 21, 22, no], [1, 1, 1, 1, 1, 0]],
+        [[eos, 13, mask, eos, eos, eos], [no, no, 23, no, no, no], [1, 1, 1, 0, 0, 0]],
+    ]
+    rows = masked_rows(asked, eos, mask, 6)
+    assert rows.dtype == np.int64
+    assert rows.tolist() == wanted
+    assert masked_rows(asked, eos, mask, 5).tolist() == np.array(wanted)[:, :, :5].tolist()
+    with pytest.raises(ValueError, match=r"^n_ctx=4: must be at least 5, the longest question$"):
+        masked_rows(asked, eos, mask, 4)
 
 
 def test_settings_out_of_range_are_refused_in_one_line(made: Made) -> None:

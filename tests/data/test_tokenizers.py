@@ -43,7 +43,21 @@ def test_words_are_one_token_per_word_mark_or_list_entry():
     ]
 
 
-def test_the_symbolic_vocabulary_is_what_can_occur():
+def test_symbols_are_one_token_per_phrase_and_word_without_commas_and_none_for_nothing():
+    encode = tokenizers.symbols([" was born in", " He", "", "? Answer:"])
+    texts = [" New York, NY", " was born in", "", " He", "<eos>", "? Answer:", " St. Paul, MN"]
+    assert encode(texts) == [
+        [" New", " York", " NY"],
+        [" was born in"],
+        [],
+        [" He"],
+        ["<eos>"],
+        ["? Answer:"],
+        [" St.", " Paul", " MN"],
+    ]
+
+
+def test_the_vocabulary_of_words_is_what_can_occur():
     world = make(Config(n_people=5), 0)
     pools = values(Pools())
     lists = {f" {text}" for pool in pools.values() for text in pool}
@@ -78,7 +92,7 @@ def test_every_row_of_the_vocabulary_occurs():
 
 
 def test_the_vocabulary_depends_on_the_pools_not_on_the_people():
-    for tokenizer in ("words", "bpe"):
+    for tokenizer in ("words", "bpe", "symbols"):
         a = make(small(n_people=3, tokenizer=tokenizer), 0)
         b = make(small(n_people=90, tokenizer=tokenizer, variant="single"), 7)
         assert a.vocabulary == b.vocabulary
@@ -118,7 +132,7 @@ def _pieces_equal_whole(world, encode):
         assert [world.vocabulary[t] for t in part] == expected
 
 
-@pytest.mark.parametrize("tokenizer", ["words", "bpe"])
+@pytest.mark.parametrize("tokenizer", ["words", "bpe", "symbols"])
 def test_training_and_numbering_repeat(tokenizer):
     a, b = (make(small(tokenizer=tokenizer), seed).vocabulary for seed in (0, 0))
     assert a == b

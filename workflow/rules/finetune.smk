@@ -1,5 +1,5 @@
 rule finetune:
-    """Train a pretrained model on questions about half of the people."""
+    """Finetune one model on questions; a killed training resumes where it was."""
     input:
         spec=jobs.spec("finetune"),
         files=jobs.inputs("finetune"),

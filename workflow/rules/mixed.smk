@@ -1,5 +1,5 @@
 rule mixed:
-    """Train one model on biographies and questions mixed."""
+    """Train one model on biographies and questions; a killed training resumes where it was."""
     input:
         spec=jobs.spec("mixed"),
         files=jobs.inputs("mixed"),

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from physlm.config import build
+from physlm.config import build, require
 from physlm.costs.flops import forward_flops, training_flops
 from physlm.data.corpus import DataConfig
 from physlm.data.forecast import Forecast, forecast
 from physlm.evaluate.capacity import MeasureConfig
+from physlm.evaluate.qa import ExamConfig
 from physlm.files import read_json
 from physlm.model.config import ModelConfig, count_parameters
 from physlm.train.config import PretrainConfig
@@ -18,8 +19,10 @@ from physlm.train.config import PretrainConfig
 # and while a new one is written the old one is still there.
 WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 
-# model.json and metrics.jsonl (some 200 records) of a training; measure.json.
-TRAINING_NOTES, MEASURE_NOTES = 30_000, 900
+EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
+
+# model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json.
+TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES = 30_000, 900, 3500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,43 @@ def measure(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     )
 
 
+def exam(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
+    """Every question about everybody through the model `model`, forward.
+
+    A causal model reads each question once and each token that it writes once more per beam, and
+    needs logits for those alone; a bidirectional one reads questions with their answers masked.
+    """
+    settings, source = build(ExamConfig, config), sources["corpus"]
+    corpus = _corpus(source)
+    asked = corpus.prompts.size > 0
+    require(asked, "settings.questions", asked, "true in a corpus to be asked about")
+    model, n = _model(sources["model"], corpus), corpus.n_people
+    n_train = source.config.get("settings", {}).get("celebrities", 0) or n // 2
+    batches = sum(-(-half // settings.batch_size) for half in (n_train, n - n_train))
+    read, written = (
+        n * float(part.mean(axis=0).sum()) for part in (corpus.prompts, corpus.answers)
+    )
+    longest, n_asked = corpus.answers.max(axis=0), n * corpus.answers.shape[1]
+    tokens = read + settings.n_beams * written
+    # The EOS after an answer is written, and not read.
+    logits = settings.n_beams * (written + n_asked) if model.causal else tokens
+    flops = forward_flops(model, round((read + written) / n_asked))
+    unembedding = flops.pop("unembedding")
+    assumed = [corpus.assumed, EXAM_ASSUMED if model.causal else ""]
+    return Cost(
+        tokens=round(tokens),
+        kept_bytes=EXAM_NOTES,
+        flops=tokens * sum(flops.values()) + logits * unembedding,
+        n_params=count_parameters(model),
+        n_calls=batches * round(float((longest + 1).sum()) if model.causal else len(longest)),
+        n_layers=model.n_layers,
+        d_model=model.d_model,
+        precision=settings.precision,
+        threads=settings.threads,
+        assumed="; ".join(text for text in assumed if text),
+    )
+
+
 def _corpus(source: Source) -> Forecast:
     """The corpus of a data job: forecast, and as its manifest says where that is there."""
     corpus = forecast(build(DataConfig, source.config))
@@ -122,4 +162,5 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "data": data,
     "pretrain": pretrain,
     "measure": measure,
+    "exam": exam,
 }

@@ -35,9 +35,9 @@ class Forecast:
     """The corpus to come.
 
     tokens_per_pass: of all entries once. n_tokens, n_bytes: of its files. lengths: tokens of a text
-    of each person of a sample. questions [n, n_attributes]: tokens of each question with its answer
-    about the sample, empty if the vocabulary has no questions. assumed: what was taken for granted,
-    in words (mostly nothing).
+    of each person of a sample. prompts, answers [n, n_attributes]: tokens of each question about
+    the sample up to its answer, and of the answer; empty if the vocabulary has no questions.
+    assumed: what was taken for granted, in words (mostly nothing).
     """
 
     n_people: int
@@ -47,7 +47,8 @@ class Forecast:
     n_tokens: int
     n_bytes: int
     lengths: np.ndarray
-    questions: np.ndarray
+    prompts: np.ndarray
+    answers: np.ndarray
     assumed: str
 
     @property
@@ -88,7 +89,8 @@ def forecast(config: DataConfig) -> Forecast:
         n_tokens=round((stored + n) * mean),
         n_bytes=n_bytes,
         lengths=sample["lengths"],
-        questions=sample["questions"],
+        prompts=sample["prompts"],
+        answers=sample["answers"],
         assumed=sample["assumed"],
     )
 
@@ -120,15 +122,12 @@ def _sample(world_name: str, settings: str, n_people: int, seed: int) -> dict[st
     else:
         scored = world.stored(generator(seed, "stored", 0), people)
         per_person, mean = len(scored) // n_people, len(scored.tokens) / len(scored)
-    lengths, questions = np.diff(scored.offsets)[::per_person], np.empty((0, 1))
-    if values.get("questions"):
-        from physlm.data import qa_bios
-
-        questions = qa_bios.questions(world).lengths
+    lengths = np.diff(scored.offsets)[::per_person]
+    prompts, answers = _asked(world) if values.get("questions") else (np.empty((0, 1)),) * 2
     d_vocab, assumed = world.d_vocab, ""
     if absent:
         d_vocab, longer = _as_gpt2(config, world)
-        lengths, questions = lengths * (longer / mean), questions * (longer / mean)
+        lengths, prompts, answers = (a * (longer / mean) for a in (lengths, prompts, answers))
         mean, assumed = longer, ASSUMED.format(ROWS if config.questions else "")
     return {
         "d_vocab": d_vocab,
@@ -136,11 +135,21 @@ def _sample(world_name: str, settings: str, n_people: int, seed: int) -> dict[st
         "entries_per_person": per_person,
         "mean": mean,
         "lengths": lengths,
-        "questions": questions,
+        "prompts": prompts,
+        "answers": answers,
         "profile_bytes": world.profiles.itemsize * world.profiles.shape[1],
         "vocabulary_bytes": len(json.dumps(world.vocabulary, indent=1, ensure_ascii=False)),
         "assumed": assumed,
     }
+
+
+def _asked(world: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens of each question up to its answer, and of the answer, [n_people, n_attributes]."""
+    from physlm.data.qa_bios import questions
+
+    asked = questions(world)
+    answers = asked.pieces.lengths[asked.answers].sum(axis=2)
+    return asked.lengths - answers, answers
 
 
 def _as_gpt2(config: Any, world: Any) -> tuple[int, float]:

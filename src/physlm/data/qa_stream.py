@@ -1,22 +1,27 @@
 """Training on questions: rows of one question each, or windows mixed with biographies.
 
 Only people of the training half are asked. A pass asks each of their questions once, in a random
-order; pass after pass, end to end. Batches have the forms of physlm.train.losses, labelled [B, 2,
-T] (inputs and labels) or masked [B, 3, T] (and which tokens are real), and are a function of seed
-and state alone. B batch, T position.
+order; pass after pass, end to end. Batches are labelled, [B, 2, T] of inputs and labels, or masked,
+[B, 3, T] (the forms of physlm.train.losses), and a function of seed and state alone. B batch, T
+position.
 
 Which tokens are scored the papers do not say for finetuning (`scored`): "answer", the answer with
-its closing mark and the EOS that ends it, or "all" tokens after the first EOS. A bidirectional
-model is asked with as many mask tokens as the answer has tokens, all of which it has to fill in
-(Section 6); the EOS after it is no part of that.
+its closing mark and the EOS that ends it, or "all" tokens after the first EOS.
+
+A bidirectional model has its answers masked: it is asked for the tokens of the answer, each from a
+mask token in its place, and for nothing else, the EOS neither. The mask token is the first id after
+the vocabulary, as in physlm.train.masking.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from physlm.config import require
+from physlm.data.corpus import Corpus
 from physlm.data.qa import Asked, Questions, Split
+from physlm.data.stream import Stream
 from physlm.random import generator
 
 Scored = Literal["answer", "all"]
@@ -94,9 +99,9 @@ def answer_tokens(asked: Asked) -> np.ndarray:
 class QaRows:
     """Batches of `batch_size` rows with one question each, padded on the right with EOS.
 
-    n_ctx: tokens of a row, enough for the longest question about anybody. mask: the id of the mask
-    token, for a bidirectional model. Padding follows what is scored, so a causal model does not see
-    it, and has no label. ConfigError for a `scored` that is neither.
+    n_ctx: tokens of a row, enough for the longest question about anybody. Padding follows what is
+    scored, so a causal model does not see it, and has no label. With `masked` rows are those of
+    `masked_rows`. ConfigError for a `scored` that is neither, or is not "answer" if masked.
     """
 
     def __init__(
@@ -106,13 +111,13 @@ class QaRows:
         seed: int,
         batch_size: int,
         scored: Scored = "answer",
-        mask: int | None = None,
+        masked: bool = False,
     ) -> None:
-        require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
+        _check_scored(scored, masked)
         self.passes = Passes(questions, halves, seed)
         self.batch_size = batch_size
         self.scored: Scored = scored
-        self.mask = mask
+        self.masked = masked
         self.n_ctx = int(questions.lengths.max())
 
     def start(self) -> dict[str, Any]:
@@ -120,12 +125,13 @@ class QaRows:
         return {"asked": 0}
 
     def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """The batch at `state`, int64 [B, 2 or 3, T], and the state after it."""
+        """The batch at `state`, int64 [B, 2, T] (masked [B, 3, T]), and the state after it."""
         first, after = state["asked"], state["asked"] + self.batch_size
         asked = self.passes.ask(np.array([self.passes.row(i) for i in range(first, after)]))
         eos = self.passes.questions.eos
-        if self.mask is not None:
-            return masked_rows(asked, eos, self.mask, self.n_ctx), {"asked": after}
+        if self.masked:
+            mask = len(self.passes.questions.vocabulary)
+            return masked_rows(asked, eos, mask, self.n_ctx), {"asked": after}
         return labelled(asked, eos, self.n_ctx, self.scored), {"asked": after}
 
     def exposures(self, state: dict[str, Any]) -> float:
@@ -154,26 +160,29 @@ def labelled(asked: Asked, eos: int, n_ctx: int, scored: Scored) -> np.ndarray:
 
 
 def masked_rows(asked: Asked, eos: int, mask: int, n_ctx: int) -> np.ndarray:
-    """Inputs, labels and real tokens [n, 3, n_ctx] int64 of one question per row, whose answer is
-    replaced by mask tokens and is what the labels ask for.
+    """One question per row for a bidirectional model, [n, 3, n_ctx] int64 (Part 3.1 Section 6).
+
+    Inputs with the token `mask` in place of every token of the answer (its closing mark too, if it
+    has one), labels that are the answer there and IGNORED elsewhere, and 1 for what is real, 0 for
+    padding. No EOS after the answer is asked for. ValueError if a question does not fit.
     """
-    lengths = np.diff(asked.offsets)[:, None]
-    prompts = (asked.answers - asked.offsets[:-1])[:, None]
+    lengths = np.diff(asked.offsets)
+    if lengths.max(initial=0) > n_ctx:
+        raise ValueError(f"n_ctx={n_ctx}: must be at least {lengths.max()}, the longest question")
     place = np.arange(n_ctx)
-    real = place < lengths
-    hidden = real & (place >= prompts)
-    batch = np.full((len(asked), 3, n_ctx), eos, np.int64)
-    batch[:, 0][real] = asked.tokens
-    batch[:, 1] = np.where(hidden, batch[:, 0], IGNORED)
-    batch[:, 0][hidden] = mask
+    real = place < lengths[:, None]
+    hidden = real & (place >= (asked.answers - asked.offsets[:-1])[:, None])
+    batch = np.empty((len(asked), 3, n_ctx), np.int64)
+    tokens = np.full((len(asked), n_ctx), eos)
+    tokens[real] = asked.tokens
+    batch[:, 0] = np.where(hidden, mask, tokens)
+    batch[:, 1] = np.where(hidden, tokens, IGNORED)
     batch[:, 2] = real
     return batch
 
 
-class Windows(Protocol):
-    """A source of one window at a time, as [1, T + 1] or labelled [1, 2, T]."""
-
-    n_ctx: int
+class Biographies(Protocol):
+    """A source of batches [1, T + 1] or [1, 2, T] of biographies, one window each."""
 
     def start(self) -> dict[str, Any]: ...
     def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]: ...
@@ -181,33 +190,40 @@ class Windows(Protocol):
 
 
 class Mixed:
-    """Windows, each all biographies or all questions (Part 3.1, mixed training).
+    """Windows of n_ctx tokens, each all biographies or all questions (Part 3.1, mixed training).
 
     Of the first n windows floor(n qa_ratio) are questions of the training half, concatenated in
-    random order, the others those of `biographies`: the place of a window alone says which. Of the
-    questions is scored what `scored` says; by default all, as in any pretraining. With `mask`, the
-    id of the mask token, every token of every answer is masked and scored instead, which the paper
-    leaves open. ConfigError for a ratio that is not between 0 and 1 or another `scored`.
+    random order, the others the corpus's stream: the place of a window alone says which. Every
+    token of a biography is scored, and of the questions what `scored` says; by default all, as in
+    any pretraining. ConfigError for a ratio that is not between 0 and 1 or another `scored`.
+
+    `hide`, for a bidirectional model, makes the source of masked biographies of the stream
+    (physlm.train.masking.Masked). In windows of questions then every token of every answer is
+    masked and scored, also where the window's edge cuts the answer, and nothing else is. The paper
+    does not say how questions were masked in mixed training; this is how they are examined.
     """
 
     def __init__(
         self,
-        biographies: Windows,
+        corpus: Corpus,
         questions: Questions,
         halves: Split,
         seed: int,
+        n_ctx: int,
         batch_size: int,
         qa_ratio: float,
         scored: Scored = "all",
-        mask: int | None = None,
+        hide: Callable[[Stream], Biographies] | None = None,
     ) -> None:
         require(0 < qa_ratio < 1, "qa_ratio", qa_ratio, "between 0 and 1, neither of them")
-        require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
+        _check_scored(scored, hide is not None)
         self.passes = Passes(questions, halves, seed)
         # Window by window: how many a batch needs changes by one.
-        self.biographies = biographies
-        self.n_ctx, self.batch_size = biographies.n_ctx, batch_size
-        self.qa_ratio, self.scored, self.mask = qa_ratio, scored, mask
+        self.stream = Stream(corpus, seed, n_ctx, 1)
+        self.masked = hide is not None
+        self.biographies: Biographies = self.stream if hide is None else hide(self.stream)
+        self.n_ctx, self.batch_size = n_ctx, batch_size
+        self.qa_ratio, self.scored = qa_ratio, scored
 
     def start(self) -> dict[str, Any]:
         """The state before the first batch: windows so far, and the place in the biographies."""
@@ -220,23 +236,22 @@ class Mixed:
         for row, window in enumerate(range(state["windows"], after)):
             n_asked = self.n_qa(window)
             if self.n_qa(window + 1) > n_asked:
-                batch[row] = self._questions(n_asked * self.n_ctx)
+                batch[row] = self._asked(n_asked)
             else:
-                windows, place = self.biographies.take(place)
-                labelled = windows.ndim == 3
-                batch[row] = windows[0] if labelled else (windows[0, :-1], windows[0, 1:])
+                rows, place = self.biographies.take(place)
+                batch[row] = rows[0] if self.masked else (rows[0, :-1], rows[0, 1:])
         return batch, {"windows": after, "biographies": place}
 
-    def _questions(self, start: int) -> np.ndarray:
-        """The window of questions that begins at place `start` of their stream, [2, T]."""
-        tokens, inside = self.passes.window(start, self.n_ctx + 1)
-        if self.mask is not None:
-            tokens, hidden = tokens[:-1], (inside & (tokens != self.passes.questions.eos))[:-1]
-            return np.stack([np.where(hidden, self.mask, tokens), np.where(hidden, tokens, IGNORED)])
-        labels = tokens[1:]
-        if self.scored == "answer":
-            labels = np.where(inside[1:], labels, IGNORED)
-        return np.stack([tokens[:-1], labels])
+    def _asked(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and labels [T] of the i-th window of questions."""
+        tokens, inside = self.passes.window(i * self.n_ctx, self.n_ctx + 1)
+        if self.masked:
+            tokens = tokens[:-1]
+            hidden = inside[:-1] & (tokens != self.passes.questions.eos)
+            mask = len(self.passes.questions.vocabulary)
+            return np.where(hidden, mask, tokens), np.where(hidden, tokens, IGNORED)
+        scored = inside[1:] | (self.scored == "all")
+        return tokens[:-1], np.where(scored, tokens[1:], IGNORED)
 
     def n_qa(self, windows: int) -> int:
         """How many of the first `windows` windows are questions."""
@@ -250,9 +265,14 @@ class Mixed:
         """How often each question was asked before `state`, on average."""
         return self.n_qa(state["windows"]) * self.n_ctx / self.passes.n_tokens
 
+    def n_steps(self, exposures: float) -> int:
+        """Batches that show every biography `exposures` times; 0 for no exposures only."""
+        if exposures <= 0:
+            return 0
+        windows = self.stream.n_steps(exposures) / (1 - self.qa_ratio)
+        return max(1, round(windows / self.batch_size))
 
-def mixed_steps(biography_windows: int, qa_ratio: float, batch_size: int) -> int:
-    """Batches that have this many windows of biographies in them; 0 for none only."""
-    if not biography_windows:
-        return 0
-    return max(1, round(biography_windows / (1 - qa_ratio) / batch_size))
+
+def _check_scored(scored: str, masked: bool) -> None:
+    require(scored in SCORED, "scored", scored, f"one of {', '.join(SCORED)}")
+    require(not masked or scored == "answer", "scored", scored, "answer for a bidirectional model")

@@ -1,15 +1,21 @@
-"""Finetune a pretrained model on questions about half of the people."""
+"""Finetune a trained model on the questions about the training half, in full or by adapters."""
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from physlm.config import build
+from physlm.config import ConfigError, build
 from physlm.steps.job import Job, main
 from physlm.train.questions import FinetuneConfig
 
+if TYPE_CHECKING:
+    from physlm.data.corpus import Corpus
+    from physlm.model.transformer import Transformer
+
 
 def run(job: Job) -> None:
-    """Write model.safetensors (adapters merged), model.json and metrics.jsonl; input roles `model`
-    and the `corpus` that it was trained on.
+    """Write model.safetensors and model.json, a plain model with the adapters in it, and
+    metrics.jsonl; input roles `model` and the `corpus` that it was trained on.
     """
     config = build(FinetuneConfig, job.config)
 
@@ -19,33 +25,36 @@ def run(job: Job) -> None:
     from physlm.data import corpus as corpora
     from physlm.data import qa
     from physlm.data.qa_stream import QaRows
-    from physlm.model.storage import load_model, save_model
+    from physlm.model.storage import save_model
     from physlm.train import lora
+    from physlm.train.checkpoints import digest
     from physlm.train.loop import train
     from physlm.train.losses import objective
 
     torch.set_num_threads(config.threads)
     corpus = corpora.load(job.input("corpus"))
-    model, info = load_model(job.input("model"))
-    if info["corpus_digest"] != corpus.digest:
-        raise ValueError(
-            f"{job.input('model')}: was trained on the corpus {info['corpus_digest'][:12]}, "
-            f"but {corpus.folder} is {corpus.digest[:12]}"
-        )
-    # The first row after the corpus's, where masked modelling has its token.
-    mask = None if model.config.causal else corpus.manifest["d_vocab"]
-    halves = qa.split_of(corpus)
-    batches = QaRows(
-        qa.about(corpus), halves, config.seed, config.batch_size, config.scored, mask
+    model = _base(job.input("model"), corpus)
+    base = {"base_digest": digest(dict(model.named_parameters()))}
+    rows = QaRows(
+        qa.about(corpus),
+        qa.split_of(corpus),
+        config.seed,
+        config.batch_size,
+        config.scored,
+        masked=not model.config.causal,
     )
-    base = {"base_digest": lora.base_digest(model)}
+    if rows.n_ctx > model.config.n_ctx:
+        raise ConfigError(
+            f"{job.input('model') / 'model.json'}: n_ctx={model.config.n_ctx} must be at least "
+            f"{rows.n_ctx}, the longest question"
+        )
     if config.lora is not None:
         lora.adapt(model, config.lora, config.seed)
     outcome = train(
         model,
         objective(model.config),
-        batches,
-        n_steps=batches.n_steps(config.passes),
+        rows,
+        n_steps=rows.n_steps(config.passes),
         config=config,
         identity={"corpus": corpus.digest, "config": config.science(), **base},
         scratch=job.scratch,
@@ -65,6 +74,20 @@ def run(job: Job) -> None:
         tokens=outcome.tokens,
         final_loss_nats=outcome.loss_nats,
     )
+
+
+def _base(folder: Path, corpus: "Corpus") -> "Transformer":
+    """The model in `folder`; ConfigError if it was trained on another corpus."""
+    from physlm.model.storage import load_model
+
+    info: dict[str, Any]
+    model, info = load_model(folder)
+    if info.get("corpus_digest") != corpus.digest:
+        raise ConfigError(
+            f"{folder / 'model.json'}: the model was not trained on the corpus of {corpus.folder}, "
+            "about whose people it would be asked"
+        )
+    return model
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Train a new model on biographies and on questions about half of the people, mixed."""
+"""Train a new model on biographies and on questions about the training half, together."""
 
 import sys
+from functools import partial
 
 from physlm.config import build
 from physlm.steps.job import Job, main
@@ -8,7 +9,11 @@ from physlm.train.questions import MixedConfig
 
 
 def run(job: Job) -> None:
-    """Write model.safetensors, model.json and metrics.jsonl; input role `corpus`."""
+    """Write model.safetensors, model.json and metrics.jsonl; input role `corpus`.
+
+    A bidirectional model has words of its biographies masked as in pretraining, and of its
+    questions all answers and nothing else (the paper does not say what it masked there).
+    """
     config = build(MixedConfig, job.config)
 
     import torch
@@ -16,8 +21,7 @@ def run(job: Job) -> None:
     from physlm import files
     from physlm.data import corpus as corpora
     from physlm.data import qa
-    from physlm.data.qa_stream import Mixed, Windows, mixed_steps
-    from physlm.data.stream import Stream
+    from physlm.data.qa_stream import Mixed
     from physlm.model.storage import save_model
     from physlm.train.loop import train
     from physlm.train.losses import objective
@@ -26,28 +30,26 @@ def run(job: Job) -> None:
 
     torch.set_num_threads(config.threads)
     corpus = corpora.load(job.input("corpus"))
-    stream = Stream(corpus, config.seed, config.stream.n_ctx, batch_size=1)
-    biographies: Windows = stream
-    mask = None
+    hide = None
     if config.masking is not None:
-        biographies = Masked(stream, Words.of(corpus), config.masking, config.seed)
-        mask = biographies.mask_token
+        hide = partial(Masked, words=Words.of(corpus), config=config.masking, seed=config.seed)
     batches = Mixed(
-        biographies,
+        corpus,
         qa.about(corpus),
         qa.split_of(corpus),
         config.seed,
+        config.stream.n_ctx,
         config.stream.rows,
         config.qa_ratio,
-        config.scored,
-        mask,
+        config.scored or "all",
+        hide,
     )
     model, _ = starting_model(config, corpus.manifest, None)
     outcome = train(
         model,
         objective(model.config),
         batches,
-        n_steps=mixed_steps(stream.n_steps(config.exposures), config.qa_ratio, config.stream.rows),
+        n_steps=batches.n_steps(config.exposures),
         config=config,
         identity={"corpus": corpus.digest, "config": config.science()},
         scratch=job.scratch,
@@ -63,6 +65,7 @@ def run(job: Job) -> None:
         seed=config.seed,
         steps=outcome.steps,
         exposures=outcome.exposures,
+        qa_passes=batches.qa_passes({"windows": outcome.steps * batches.batch_size}),
         tokens=outcome.tokens,
         final_loss_nats=outcome.loss_nats,
     )

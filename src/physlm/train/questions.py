@@ -1,29 +1,26 @@
-"""The settings of training on questions: finetuning, and mixed training from the start.
-
-Allen-Zhu and Li, Part 3.1 Section 2.2 and 3. Needs no torch, so that a grid is checked before it
-starts.
-"""
+"""The settings of trainings with questions. Needs no torch, as physlm.train.config."""
 
 from dataclasses import dataclass
 
 from physlm.config import require
-from physlm.data.qa_stream import SCORED, Scored
+from physlm.data.qa_stream import Scored
 from physlm.train.config import LoraSettings, PretrainConfig, TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneConfig(TrainConfig):
-    """The `finetune` step: a pretrained model trained until each question of the training half was
-    asked `passes` times, batch_size of them at a time. lora: adapters (None: all weights).
+    """The `finetune` step: a trained model is asked each question about the training half `passes`
+    times, one question per row (Part 3.1, Section 2.2).
 
-    scored: see physlm.data.qa_stream; a bidirectional model is asked to fill in the answer alone.
+    batch_size: questions of each step over all processes and pieces. scored: see
+    physlm.data.qa_stream. lora: the adapters that alone are trained (None: the whole model).
     """
 
     seed: int
     batch_size: int
     passes: float
-    lora: LoraSettings | None
     scored: Scored = "answer"
+    lora: LoraSettings | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,15 +31,21 @@ class FinetuneConfig(TrainConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class MixedConfig(PretrainConfig):
-    """The `mixed` step: PretrainConfig, with qa_ratio of all windows made of questions.
+    """The `mixed` step: a new model trained on biographies and questions together, until each
+    biography was seen `exposures` times (Part 3.1, Section 3).
 
-    scored: what counts in them, see physlm.data.qa_stream.Mixed.
+    qa_ratio: the share of windows that are questions. scored: what of them is scored; None is "all"
+    for a causal model and "answer" for a bidirectional one, which can have nothing else.
     """
 
     qa_ratio: float
-    scored: Scored = SCORED[1]
+    scored: Scored | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        ok = 0 < self.qa_ratio < 1
-        require(ok, "qa_ratio", self.qa_ratio, "between 0 and 1, neither of them")
+        ratio, scored = self.qa_ratio, self.scored
+        require(0 < ratio < 1, "qa_ratio", ratio, "between 0 and 1, neither of them")
+        allowed = "answer, or left out, for a bidirectional model"
+        require(not self.masked or scored != "all", "scored", scored, allowed)
+        if scored is None:
+            object.__setattr__(self, "scored", "answer" if self.masked else "all")
