@@ -13,6 +13,7 @@ from physlm.evaluate.capacity import MeasureConfig
 from physlm.evaluate.qa import ExamConfig
 from physlm.files import read_json
 from physlm.model.config import ModelConfig, count_parameters
+from physlm.probe.config import ProbeConfig
 from physlm.train.config import PretrainConfig
 
 # Weights stay in fp32 at every precision; a checkpoint to resume from has Adam's two moments too,
@@ -21,8 +22,14 @@ WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 
 EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
 
-# model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json.
-TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES = 30_000, 900, 3500
+# model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json; a record
+# of probe.json.
+TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES, PROBE_RECORD = 30_000, 900, 3500, 220
+
+# Attributes that are probed by task; tokens of a full name by tokeniser, the others' as GPT-2 has
+# them on average.
+PROBED = {"first": 6, "whole": 5}
+NAME_TOKENS, NAME_TOKENS_BPE = {"symbols": 3, "words": 3}, 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +149,43 @@ def exam(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     )
 
 
+def probe(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
+    """Probes of the model `model`: forward and back to the embeddings for each task, then everyone
+    once forward; with rank_embed 0 everyone once forward alone.
+    """
+    run, corpus = build(ProbeConfig, config), _corpus(sources["corpus"])
+    model = _model(sources["model"], corpus)
+    tasks, texts = sum(PROBED[name] for name in run.tasks), corpus.n_people
+    if run.kind == "p":
+        texts, places = texts * corpus.entries_per_person, 6
+        length = round(corpus.lengths.max())
+    else:
+        tokenizer = sources["corpus"].config["settings"].get("tokenizer", "words")
+        length, places = 2 + NAME_TOKENS.get(tokenizer, NAME_TOKENS_BPE), 1
+    rows, trained = texts, 0
+    if run.rank_embed:
+        rows, trained = texts * tasks, run.n_steps * run.batch_size * tasks
+    parts = forward_flops(model, length)
+    forward = sum(parts.values()) - parts["unembedding"]
+    # Forward, back to what came in, and back to both factors of the products in attention.
+    both = 2 * forward + parts["attention"]
+    n_probed = tasks * run.rank_embed * (model.d_vocab + model.d_model)
+    return Cost(
+        tokens=(rows + trained) * length,
+        kept_bytes=400 + tasks * places * PROBE_RECORD,
+        scratch_bytes=n_probed * CHECKPOINT_BYTES,
+        flops=length * (rows * forward + trained * both),
+        n_params=count_parameters(model),
+        n_calls=run.n_steps,
+        n_layers=model.n_layers,
+        d_model=model.d_model,
+        precision=run.precision,
+        threads=run.threads,
+        backward=bool(run.rank_embed),
+        assumed=corpus.assumed,
+    )
+
+
 def _corpus(source: Source) -> Forecast:
     """The corpus of a data job: forecast, and as its manifest says where that is there."""
     corpus = forecast(build(DataConfig, source.config))
@@ -163,4 +207,5 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "pretrain": pretrain,
     "measure": measure,
     "exam": exam,
+    "probe": probe,
 }

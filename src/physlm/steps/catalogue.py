@@ -142,6 +142,14 @@ STEPS: dict[str, Step] = {
         parts=_corpus_world,
         reads={"model": MODEL},
     ),
+    "probe": Step(
+        module="physlm.steps.probe",
+        outputs=("probe.json",),
+        settings="physlm.probe.config:ProbeConfig",
+        parts=_corpus_world,
+        execution=EXECUTION,
+        reads={"model": MODEL},
+    ),
     "table": Step(
         module="physlm.steps.table",
         outputs=("{figure}.csv",),
