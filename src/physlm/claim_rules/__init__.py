@@ -1,0 +1,1 @@
+"""The rules of the claims, one module per part: a table of runs -> Evidence."""

@@ -1,0 +1,244 @@
+"""What of memorised biographies comes out in answers: by variant, attribute, and way of training.
+
+Source: Allen-Zhu and Li, Part 3.1 (arXiv 2309.14316), Figures 2, 3, 10 and 11. A model either reads
+biographies and is then finetuned on questions about half of the people, or reads both together
+(mixed). Test accuracy is that of whole answers about the other half. Controls are the accuracy on
+the half it was taught, its memory of the biographies, and a guess of the commonest answer.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from physlm.exams import ATTRIBUTES, SCORES, as_table, nearest_ratio, read_exams, standard
+from physlm.figures.base import PUBLISHED
+from physlm.plotting import (
+    MAJORITY_LOOK,
+    PUBLISHED_LOOK,
+    by_seed,
+    colours,
+    estimate,
+    heat_map,
+    ladder,
+    mark,
+    name,
+    seeds,
+    whole_range,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RESOURCES = ("published/extraction.csv",)
+DESIGN = [
+    "arm",
+    "variant",
+    "method",
+    "rank_qv",
+    "rank_embed",
+    "lr_finetune",
+    "qa_ratio",
+    "n_people",
+    "exposures_nominal",
+    "seed",
+]
+COLUMNS = [*DESIGN[:-2], "n_params", *DESIGN[-2:], *SCORES]
+ARMS = {"finetune": ("finetuned", "memorised"), "mixed": ("mixed", "memorised_mixed")}
+# The variant that nothing but other pretraining data repairs, and the published share of questions.
+PLAIN, QA_RATIO = "single", 0.8
+ATTRIBUTE_SCORES = [f"test_accuracy_{attribute}" for attribute in ATTRIBUTES]
+
+
+def table(inputs: dict[str, Any]) -> pd.DataFrame:
+    """A row per exam of the roles `finetuned` and `mixed`; each may lack runs.
+
+    `memorised` and `memorised_mixed` hold the measure.json of the models that read the biographies.
+    """
+    rows = []
+    for arm, (examined, measured) in ARMS.items():
+        exams = read_exams(inputs.get(examined, []), inputs.get(measured, []))
+        rows += [{"arm": arm} | row for row in exams]
+    return as_table(rows, COLUMNS, DESIGN)
+
+
+def draw(frame: pd.DataFrame) -> "Figure":
+    """Four panels: variants, attributes, mixed training by its share of questions, and repair."""
+    import matplotlib.pyplot as plt
+
+    published = pd.read_csv(PUBLISHED / "extraction.csv")
+    taught = standard(frame[frame["arm"] == "finetune"])
+    mixed = frame[frame["arm"] == "mixed"]
+    variants = ladder(list(frame["variant"]), list(published["variant"].dropna()))
+    top = 0.34 * len(variants) + 0.9
+    figure, axes = plt.subplots(
+        2,
+        2,
+        figsize=(8.6, top + 4.3),
+        gridspec_kw={"height_ratios": [top, 3.0], "width_ratios": [1.15, 1]},
+        layout="constrained",
+    )
+    _variants(axes[0, 0], variants, taught, mixed, published)
+    _attributes(axes[0, 1], variants, taught if len(taught) else mixed)
+    _ratios(axes[1, 0], variants, taught, mixed, published)
+    _repair(axes[1, 1], frame[frame["variant"] == PLAIN], published)
+    _legend(figure, taught, mixed)
+    return figure
+
+
+def _majority(axis: "Axes", frame: pd.DataFrame, across: bool = False) -> None:
+    if len(frame):
+        line = axis.axvline if across else axis.axhline
+        line(100 * frame["majority_accuracy"].mean(), **MAJORITY_LOOK, zorder=1)
+
+
+def _variants(
+    axis: "Axes",
+    variants: list[str],
+    taught: pd.DataFrame,
+    mixed: pd.DataFrame,
+    published: pd.DataFrame,
+) -> None:
+    palette = colours()
+    together = nearest_ratio(mixed, QA_RATIO)
+    reported = published[published["source"] == "figure 3"]
+    for y, variant in enumerate(variants):
+        for arm, runs, offset, colour, marker in (
+            ("finetune", taught, -0.17, palette[0], "o"),
+            ("mixed", together, 0.17, palette[1], "s"),
+        ):
+            own = runs[runs["variant"] == variant]
+            if own.empty:
+                continue
+            estimate(axis, y + offset, by_seed(own, "test_accuracy"), colour, marker, across=True)
+            value = reported[(reported["arm"] == arm) & (reported["variant"] == variant)]
+            x = 100 * value["test_accuracy"]
+            axis.plot(x, np.full(len(x), y + offset), color=colour, zorder=3, **PUBLISHED_LOOK)
+        own = taught[taught["variant"] == variant]
+        for column, marker in (("train_accuracy", "^"), ("biography_accuracy", "|")):
+            means = 100 * by_seed(own, column)
+            if means.size:
+                look = {"marker": marker, "color": palette[2], "ms": 5 if marker == "^" else 9}
+                axis.plot([means.mean()], [y - 0.17], ls="", zorder=4, mew=1.2, **look)
+    _majority(axis, pd.concat([taught, together]), across=True)
+    axis.set_yticks(range(len(variants)), variants)
+    axis.set(xlim=(-4, 106), ylim=(len(variants) - 0.5, -0.5), xlabel="Right answers (%)")
+    everything = pd.concat([taught, together])
+    axis.set_title(
+        f"a  By variant: {seeds(everything, ['arm', 'variant'])},\n"
+        f"    {whole_range(everything, 'n_asked')} people asked",
+        loc="left",
+    )
+
+
+def _attributes(axis: "Axes", variants: list[str], runs: pd.DataFrame) -> None:
+    shown = [variant for variant in variants if variant in set(runs["variant"])]
+    means = runs.groupby("variant")[ATTRIBUTE_SCORES].mean().reindex(shown)
+    guess = runs[[f"majority_accuracy_{attribute}" for attribute in ATTRIBUTES]].mean()
+    values = np.vstack([means.to_numpy(float), guess.to_numpy(float)])
+    rows = [*shown, "majority guess"]
+    heat_map(axis, values, rows, [name(a).replace(" ", "\n") for a in ATTRIBUTES])
+    axis.axhline(len(shown) - 0.5, color="white", lw=3)
+    axis.tick_params(axis="x", labelsize=7)
+    arm = "finetuned" if "finetune" in set(runs["arm"]) else "mixed"
+    axis.set_title(f"b  By attribute, {arm}: right answers (%),\n    mean over seeds", loc="left")
+
+
+def _ratios(
+    axis: "Axes",
+    variants: list[str],
+    taught: pd.DataFrame,
+    mixed: pd.DataFrame,
+    published: pd.DataFrame,
+) -> None:
+    counts = mixed.groupby("variant")["qa_ratio"].nunique()
+    swept = set(counts[counts > 1].index) or set(mixed["variant"])
+    shown = [variant for variant in variants if variant in swept]
+    reported = published[published["source"] == "figure 10"]
+    for variant, colour in zip(shown, colours() * len(shown), strict=False):
+        own = mixed[mixed["variant"] == variant].groupby("qa_ratio")
+        means = 100 * own["test_accuracy"].mean()
+        axis.plot(100 * means.index, means, color=colour, lw=1, zorder=3, label=variant)
+        for ratio, runs in own:
+            estimate(axis, 100 * float(str(ratio)), by_seed(runs, "test_accuracy"), colour)
+        finetuned = by_seed(taught[taught["variant"] == variant], "test_accuracy")
+        estimate(axis, 0, finetuned, colour)
+        value = reported[reported["variant"] == variant]
+        x, y = 100 * value["qa_ratio"], 100 * value["test_accuracy"]
+        axis.plot(x, y, color=colour, zorder=2, **PUBLISHED_LOOK)
+    _majority(axis, mixed)
+    ticks = [0, 20, 40, 60, 80, 100]
+    axis.set_xticks(ticks, ["none:\nfinetuned", *map(str, ticks[1:])])
+    axis.set(xlim=(-6, 104), ylim=(-4, 106), ylabel="Right answers (%)")
+    axis.set_xlabel("Share of questions while pretraining (% of tokens)")
+    title = f"c  Mixed training: {seeds(mixed, ['variant', 'qa_ratio'])}"
+    axis.set_title(title + ("\n\n" if shown else ""), loc="left")
+    if shown:
+        axis.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            ncol=3,
+            frameon=False,
+            borderaxespad=0.2,
+            columnspacing=1,
+            handlelength=1.2,
+        )
+
+
+def _repair(axis: "Axes", runs: pd.DataFrame, published: pd.DataFrame) -> None:
+    palette = colours()
+    settings = repairs(runs)
+    for x, (_, own) in enumerate(settings):
+        mixed = own["arm"].iloc[0] == "mixed"
+        estimate(axis, x, by_seed(own, "test_accuracy"), palette[mixed], "s" if mixed else "o")
+        train = by_seed(own, "train_accuracy")
+        axis.plot([x], [100 * train.mean()], marker="^", color=palette[2], ls="", ms=5)
+        value = _published_repair(own.iloc[0], published)
+        y = 100 * value["test_accuracy"]
+        axis.plot(np.full(len(y), x), y, color=palette[mixed], zorder=6, **PUBLISHED_LOOK)
+    _majority(axis, runs)
+    axis.set_xticks(range(len(settings)), [label for label, _ in settings])
+    axis.tick_params(axis="x", labelsize=6.5, rotation=60 if len(settings) > 4 else 0)
+    axis.set(xlim=(-0.6, len(settings) - 0.4), ylim=(-4, 106), ylabel="Right answers (%)")
+    count = seeds(runs, ["arm", "method", "rank_qv", "rank_embed", "lr_finetune", "qa_ratio"])
+    axis.set_title(f"d  What helps {PLAIN}: {count}", loc="left")
+
+
+def repairs(runs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The ways to train one variant, with a label: LoRA by ranks, then full, then mixed."""
+    rates = runs.groupby("method", dropna=False)["lr_finetune"].nunique()
+    found = []
+    for method in ("lora", "full"):
+        taught = runs[runs["method"] == method]
+        keys = ["rank_embed", "rank_qv", "lr_finetune"]
+        for (embed, qv, rate), own in taught.groupby(keys, dropna=False):
+            label = f"LoRA {qv:g}/{embed:g}" if method == "lora" else "full"
+            found.append((label + (f"\nlr {rate:g}" if rates[method] > 1 else ""), own))
+    mixed = nearest_ratio(runs[runs["arm"] == "mixed"], QA_RATIO)
+    return [*found, ("mixed", mixed)] if len(mixed) else found
+
+
+def _published_repair(run: pd.Series, published: pd.DataFrame) -> pd.DataFrame:
+    value = published[(published["variant"] == run["variant"]) & (published["arm"] == run["arm"])]
+    if run["arm"] == "mixed":
+        return value[value["source"] == "figure 3"]
+    return value[(value["method"] == run["method"]) & value["source"].str.startswith("figure 2")]
+
+
+def _legend(figure: "Figure", taught: pd.DataFrame, mixed: pd.DataFrame) -> None:
+    palette = colours()
+    handles = []
+    if len(taught):
+        handles.append(mark("finetuned, other people", marker="o", color=palette[0]))
+    if len(mixed):
+        handles.append(mark("mixed, other people", marker="s", color=palette[1]))
+    handles.append(mark("the people it was taught", marker="^", color=palette[2]))
+    if taught["biography_accuracy"].notna().any():
+        handles.append(mark("values in biographies", marker="|", color=palette[2], mew=1.5, ms=9))
+    handles += [
+        mark("mean, 95 % interval; dots: seeds", marker="|", ms=8),
+        mark("majority guess", **MAJORITY_LOOK),
+        mark("published (124M)", **PUBLISHED_LOOK),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncol=4, frameon=False)
