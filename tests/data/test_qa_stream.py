@@ -3,7 +3,9 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from physlm.data.qa import Asked, Questions, Split
 from physlm.data.qa_stream import IGNORED, Mixed, Passes, QaRows, Scored, masked_rows
 from physlm.data.stream import Stream
 from physlm.train import losses
+from physlm.train.config import MaskingConfig
+from physlm.train.masking import Masked, Words
 from tests.data.questions import known, make, read, spelt
 
 N_CTX = 23
@@ -42,6 +46,15 @@ def rows_of(made: Made, batch_size: int = 4, scored: Scored = "answer") -> QaRow
 
 def mixed_of(made: Made, qa_ratio: float, batch_size: int = 5, scored: Scored = "all") -> Mixed:
     return Mixed(*made, 7, N_CTX, batch_size, qa_ratio, scored)
+
+
+def masked_of(made: Made, scored: Scored = "answer") -> Mixed:
+    """The same for a bidirectional model, half of it questions."""
+    return Mixed(*made, 7, N_CTX, 5, 0.5, scored, hider(made[0]))
+
+
+def hider(corpus: Corpus) -> Callable[[Stream], Masked]:
+    return lambda stream: Masked(stream, Words.of(corpus), MaskingConfig(), 7)
 
 
 def take(source: QaRows | Mixed, n_batches: int, state: dict[str, Any] | None = None):
@@ -259,6 +272,140 @@ def test_masked_rows_hide_the_answer_and_the_padding() -> None:
         masked_rows(asked, eos, mask, 4)
 
 
+WORLDS: list[dict[str, Any]] = [
+    {"variant": "single", "tokenizer": "symbols"},
+    {"variant": "multi5+permute", "tokenizer": "symbols"},
+    {"variant": "single", "celebrities": 4, "tokenizer": "symbols"},
+    {"variant": "multi5+permute", "tokenizer": "words"},
+    {"variant": "single+fullname", "celebrities": 4, "tokenizer": "bpe", "bpe_vocab": 400},
+]
+
+
+FRESH: dict[str, Any] = {"variant": "fresh"}
+
+
+def runs_of(tokens: np.ndarray, n: int) -> set[tuple[int, ...]]:
+    """Every n tokens in a row of [T]."""
+    return {tuple(tokens[i : i + n].tolist()) for i in range(len(tokens) - n + 1)}
+
+
+def unmasked(batch: np.ndarray, masked: bool) -> np.ndarray:
+    """The tokens [B, T] of inputs with everything that their labels say filled in."""
+    if masked:
+        return np.where(batch[:, 1] == IGNORED, batch[:, 0], batch[:, 1])
+    return batch[:, 0]
+
+
+@pytest.mark.parametrize("settings", WORLDS, ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("masked", [False, True])
+def test_nothing_asked_is_about_the_test_half(
+    settings: dict[str, Any], masked: bool, tmp_path: Path
+) -> None:
+    corpus = make(tmp_path, **settings)
+    questions, halves = qa.about(corpus), qa.split_of(corpus)
+    assert not set(halves.train) & set(halves.test)
+    assert len(halves.train) + len(halves.test) == corpus.n_people
+    n_ctx = int(questions.lengths.max()) + 5
+    rows = QaRows(questions, halves, 7, 5, masked=masked)
+    hide = hider(corpus) if masked else None
+    scored: Scored = "answer" if masked else "all"
+    mixed = Mixed(corpus, questions, halves, 7, n_ctx, 4, 0.5, scored, hide)
+    of_rows, state = take(rows, 3 * len(rows.passes) // 5 + 1)
+    assert rows.exposures(state) > 3
+    windows, state = take(mixed, int(3.1 * mixed.passes.n_tokens / (0.5 * 4 * n_ctx)) + 1)
+    assert mixed.qa_passes(state) > 3
+    # As one run of tokens: windows of questions go on where the one before was cut.
+    asked = unmasked(windows[1::2], masked).reshape(-1)
+    texts = [unmasked(of_rows, masked).reshape(-1), asked]
+    names = questions.prompts[:, 0, 2:5]  # the pieces of the full name
+    for tokens in texts:
+        seen, mute = {}, set()
+        for person in range(corpus.n_people):
+            name = tuple(questions.pieces.join(names[person])[0].tolist())
+            seen[len(name)] = seen.get(len(name)) or runs_of(tokens, len(name))
+            if name not in seen[len(name)]:
+                mute.add(person)
+        # Everybody of the one half is named and nobody of the other, so nothing is said of them.
+        assert mute == set(halves.test)
+
+
+def test_the_halves_are_the_same_however_the_people_are_told(tmp_path: Path) -> None:
+    splits = []
+    for i, settings in enumerate([*WORLDS[:2], WORLDS[3], FRESH]):
+        splits.append(qa.split_of(make(tmp_path / str(i), n_people=20, **settings)))
+    for split in splits:
+        assert np.array_equal(split.train, splits[0].train)
+        assert np.array_equal(split.test, splits[0].test)
+    # Training after the biographies, with them, and on masked rows ask the same people.
+    corpus = make(tmp_path / "arms", n_people=20, tokenizer="symbols")
+    questions = qa.about(corpus)
+    arms: list[QaRows | Mixed] = [
+        QaRows(questions, splits[0], 1, 4),
+        QaRows(questions, splits[0], 2, 4, masked=True),
+        Mixed(corpus, questions, splits[0], 3, N_CTX, 4, 0.5),
+        Mixed(corpus, questions, splits[0], 4, N_CTX, 4, 0.5, "answer", hider(corpus)),
+    ]
+    for arm in arms:
+        assert set(arm.passes.people) == set(splits[0].train)
+
+
+@pytest.mark.parametrize("which", ["made", "cut"])
+def test_masked_rows_of_a_pass_are_those_of_the_questions(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    made = request.getfixturevalue(which)
+    mask = len(made[1].vocabulary)
+    causal, _ = take(rows_of(made), 12)
+    hidden, _ = take(QaRows(made[1], made[2], 7, 4, masked=True), 12)
+    assert hidden.shape == (48, 3, causal.shape[2])
+    for row, plain in zip(hidden, causal, strict=True):
+        inputs, labels, real = row
+        answer = labels != IGNORED
+        assert (inputs[answer] == mask).all()
+        assert (inputs != mask)[~answer].all()
+        filled = np.where(answer, labels, inputs)
+        assert np.array_equal(filled, plain[0])
+        # A causal row scores the same answer one place earlier, and the EOS after it.
+        scored = plain[1][plain[1] != IGNORED]
+        assert np.array_equal(labels[answer], scored[:-1])
+        length = np.flatnonzero(answer)[-1] + 1
+        assert np.array_equal(real, np.arange(len(real)) < length)
+
+
+@pytest.mark.parametrize("which", ["made", "cut"])
+def test_masked_windows_score_answers_whole_and_words_of_biographies(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    made = request.getfixturevalue(which)
+    corpus, questions, _ = made
+    mask, n_windows = len(questions.vocabulary), 80
+    source = masked_of(made)
+    rows, state = take(source, n_windows // 5)
+    causal, _ = take(mixed_of(made, 0.5, scored="answer"), n_windows // 5)
+    assert source.exposures(state) > 0.5
+    asked = np.arange(n_windows) % 2 == 1
+    # Questions: the same tokens, cut at the same places, with every answer hidden.
+    hidden = rows[asked, 1] != IGNORED
+    assert np.array_equal(unmasked(rows[asked], True), causal[asked, 0])
+    assert ((rows[asked, 0] == mask) == hidden).all()
+    # What a causal model is scored on lies one place earlier, over the edge of a window too.
+    flat = causal[asked, 1].reshape(-1)
+    answers = (flat != IGNORED) & (flat != questions.eos)
+    assert np.array_equal(hidden.reshape(-1)[1:], answers[:-1])
+    edge = hidden[1:, 0] & hidden[:-1, -1]
+    assert edge.any(), "no answer was cut by the edge of a window"
+    # Biographies: those of the masked stream alone.
+    alone = hider(corpus)(Stream(corpus, 7, N_CTX, 1))
+    place = alone.start()
+    for row in rows[~asked]:
+        batch, place = alone.take(place)
+        assert np.array_equal(row, batch[0])
+    before = json.loads(json.dumps(take(source, n_windows // 5 - 1)[1]))
+    rest, after = take(masked_of(made), 1, before)
+    assert np.array_equal(rest, rows[-5:])
+    assert after == state
+
+
 def test_settings_out_of_range_are_refused_in_one_line(made: Made) -> None:
     for ratio in (0.0, 1.0, -0.5):
         with pytest.raises(ConfigError, match=rf"^qa_ratio={ratio}: must be between 0 and 1"):
@@ -266,6 +413,11 @@ def test_settings_out_of_range_are_refused_in_one_line(made: Made) -> None:
     for build in (rows_of, lambda made, scored: mixed_of(made, 0.5, scored=scored)):
         with pytest.raises(ConfigError, match=r"^scored='value': must be one of answer, all"):
             build(made, scored="value")  # type: ignore[arg-type]
+    for scored in ("all", "value"):
+        with pytest.raises(ConfigError, match=rf"^scored='{scored}': must be"):
+            QaRows(made[1], made[2], 7, 4, scored, masked=True)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=rf"^scored='{scored}': must be"):
+            masked_of(made, scored)  # type: ignore[arg-type]
 
 
 def test_the_ignored_label_is_the_one_of_the_losses() -> None:

@@ -1,20 +1,22 @@
 """What a job of each kind costs, reckoned from its settings; a step without an entry: no price."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from physlm.config import build, require
 from physlm.costs.flops import forward_flops, training_flops
+from physlm.costs.questions import asked_in
 from physlm.data.corpus import DataConfig
 from physlm.data.forecast import Forecast, forecast
 from physlm.evaluate.capacity import MeasureConfig
 from physlm.evaluate.qa import ExamConfig
 from physlm.files import read_json
-from physlm.model.config import ModelConfig, count_parameters
+from physlm.model.config import ModelConfig, ModelSettings, count_parameters
 from physlm.probe.config import ProbeConfig
-from physlm.train.config import PretrainConfig
+from physlm.train.config import LoraSettings, PretrainConfig, StreamConfig, TrainConfig
+from physlm.train.questions import FinetuneConfig, MixedConfig
 
 # Weights stay in fp32 at every precision; a checkpoint to resume from has Adam's two moments too,
 # and while a new one is written the old one is still there.
@@ -56,10 +58,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Source:
-    """The job behind an input role: its settings, and its folder if what is there is valid."""
+    """The job behind an input role: its settings, its folder if what is there is valid, and the
+    jobs behind its own input roles.
+    """
 
     config: Mapping[str, Any]
     folder: str | None
+    sources: Mapping[str, "Source"] = field(default_factory=dict)
 
 
 def data(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -71,16 +76,63 @@ def data(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
 def pretrain(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """A training on the corpus `corpus`, as long as Stream.n_steps will say."""
     run, corpus = build(PretrainConfig, config), _corpus(sources["corpus"])
-    n_ctx, rows = run.stream.n_ctx, run.stream.rows
-    model = run.model.resolve(corpus.d_vocab, n_ctx)
-    n_params, steps = count_parameters(model), 0
-    if run.exposures > 0:
-        steps = max(1, round(run.exposures * corpus.tokens_per_exposure / (rows * n_ctx)))
-    tokens = steps * rows * n_ctx
+    steps = _windows(run.exposures, corpus, run.stream.rows * run.stream.n_ctx)
+    return _new_model(run, corpus, steps)
+
+
+def mixed(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
+    """A training on biographies and questions, as long as Mixed.n_steps will say."""
+    run, corpus = build(MixedConfig, config), _corpus(sources["corpus"])
+    windows = _windows(run.exposures, corpus, run.stream.n_ctx) / (1 - run.qa_ratio)
+    return _new_model(run, corpus, max(1, round(windows / run.stream.rows)) if windows else 0)
+
+
+def finetune(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
+    """A training on questions of the model `model`, as long as QaRows.n_steps will say.
+
+    Adapters are priced as if all weights had gradients: their own part of a step is less, but the
+    step goes back through the whole model. Tokens are those of padded rows.
+    """
+    run, corpus = build(FinetuneConfig, config), _corpus(sources["corpus"])
+    base, asked = _model(sources["model"], corpus), asked_in(sources["corpus"].config)
+    steps = 0
+    if run.passes > 0:
+        steps = max(1, round(run.passes * asked.n / run.batch_size))
+    trained = count_parameters(base) if run.lora is None else _n_adapters(base, run.lora)
+    shape = steps, run.batch_size, asked.longest
+    return _training(run, base, _finetuned(base, run), trained, shape, corpus.assumed)
+
+
+def _windows(exposures: float, corpus: Forecast, n_tokens: int) -> int:
+    """Pieces of so many tokens that show everybody so often, as Stream.n_steps has them."""
+    if exposures <= 0:
+        return 0
+    return max(1, round(exposures * corpus.tokens_per_exposure / n_tokens))
+
+
+def _new_model(run: PretrainConfig, corpus: Forecast, steps: int) -> Cost:
+    model = run.model.resolve(corpus.d_vocab + run.masked, run.stream.n_ctx)
+    shape = steps, run.stream.rows, run.stream.n_ctx
+    return _training(run, model, model, count_parameters(model), shape, corpus.assumed)
+
+
+def _training(
+    run: TrainConfig,
+    model: ModelConfig,
+    left: ModelConfig,
+    n_trained: int,
+    shape: tuple[int, int, int],
+    assumed: str,
+) -> Cost:
+    """A training of n_trained weights of `model`, which leaves `left`; shape: steps, rows, tokens
+    of a row.
+    """
+    steps, rows, n_ctx = shape
+    tokens, n_params = steps * rows * n_ctx, count_parameters(left)
     return Cost(
         tokens=tokens,
         kept_bytes=n_params * WEIGHT_BYTES + TRAINING_NOTES,
-        scratch_bytes=n_params * CHECKPOINT_BYTES if steps else 0,
+        scratch_bytes=n_trained * CHECKPOINT_BYTES if steps else 0,
         flops=tokens * training_flops(model, n_ctx),
         n_params=n_params,
         n_calls=steps,
@@ -89,7 +141,7 @@ def pretrain(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
         precision=run.precision,
         threads=run.threads,
         backward=True,
-        assumed=corpus.assumed,
+        assumed=assumed,
     )
 
 
@@ -198,13 +250,34 @@ def _corpus(source: Source) -> Forecast:
 
 
 def _model(source: Source, corpus: Forecast) -> ModelConfig:
-    run = build(PretrainConfig, source.config)
-    return run.model.resolve(corpus.d_vocab, run.stream.n_ctx)
+    """The model that a training leaves; that of a finetuning is its base's, with what it adds."""
+    config = source.config
+    if "model" not in config:
+        base = _model(source.sources["model"], corpus)
+        return _finetuned(base, build(FinetuneConfig, config))
+    settings = build(ModelSettings, config["model"], "model")
+    stream = build(StreamConfig, config["stream"], "stream")
+    return settings.resolve(corpus.d_vocab + (not settings.causal), stream.n_ctx)
+
+
+def _finetuned(base: ModelConfig, run: FinetuneConfig) -> ModelConfig:
+    """Adapters in the embedding part it from the output layer (physlm.train.lora.merge)."""
+    parted = run.lora is not None and run.lora.rank_embed > 0
+    return replace(base, tied=False) if parted else base
+
+
+def _n_adapters(base: ModelConfig, lora: LoraSettings) -> int:
+    """Weights of the adapters, two factors at each place."""
+    d, (d_q, _, d_v) = base.d_model, base.d_qkv
+    matrices = base.n_layers * lora.rank_qv * (2 * d + d_q + d_v)
+    return matrices + lora.rank_embed * (base.d_vocab + d)
 
 
 COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "data": data,
     "pretrain": pretrain,
+    "mixed": mixed,
+    "finetune": finetune,
     "measure": measure,
     "exam": exam,
     "probe": probe,

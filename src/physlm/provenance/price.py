@@ -56,7 +56,8 @@ def _sources(state: State, job: Job) -> dict[str, Source]:
         maker = state.grid.makers.get(paths[0]) if paths else None
         if maker is not None:
             valid = bool(state.verdicts[maker.name])
-            found[role] = Source(maker.config, maker.folder if valid else None)
+            folder = maker.folder if valid else None
+            found[role] = Source(maker.config, folder, _sources(state, maker))
     return found
 
 
