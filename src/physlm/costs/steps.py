@@ -21,7 +21,7 @@ WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 
 # model.json and metrics.jsonl (some 200 records) of a training; measure.json; a record of
 # probe.json.
-TRAINING_NOTES, MEASURE_NOTES, PROBE_RECORD = 30_000, 900, 220
+TRAINING_NOTES, MEASURE_NOTES, PROBE_RECORD = 30_000, 900, 200
 
 # Attributes that are probed by task; tokens of a full name by tokeniser, the others' as GPT-2 has
 # them on average.
