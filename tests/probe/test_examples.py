@@ -145,7 +145,7 @@ def test_shuffled_labels_are_other_peoples(tmp_path: Path, kind: str) -> None:
 def test_what_cannot_be_probed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="variant='fresh': must be of fixed texts"):
         examples(toy.corpus(tmp_path / "fresh", variant="fresh"), toy.config())
-    with pytest.raises(ConfigError, match="settings.questions=False: must be true"):
+    with pytest.raises(ConfigError, match=r"settings\.questions=False: must be true"):
         examples(toy.corpus(tmp_path / "mute", questions=False), toy.config())
     biod = corpora.DataConfig("biod", 0, 10, {})
     corpora.build(tmp_path / "biod", biod)
