@@ -240,7 +240,8 @@ def test_a_p_probe_is_a_logistic_regression_on_normed_states(tmp_path: Path) -> 
     x = states.double() - states.double().mean(1, keepdim=True)
     x = x / (x.pow(2).mean(1, keepdim=True) + 1e-5).sqrt()
     y, weight, bias = torch.from_numpy(labels), torch.zeros(8, 4).double(), torch.zeros(4).double()
-    weight.requires_grad_(), bias.requires_grad_()
+    weight.requires_grad_()
+    bias.requires_grad_()
     lbfgs = torch.optim.LBFGS([weight, bias], max_iter=500, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:

@@ -13,6 +13,7 @@ from physlm.data.bios import ATTRIBUTES
 from physlm.data.corpus import BLOCK, Corpus
 from physlm.data.people import COLUMNS
 from physlm.data.qa import about
+from physlm.data.tokenizers import Pieces
 from physlm.probe.config import ProbeConfig
 from physlm.random import generator
 
@@ -132,7 +133,7 @@ def _rows(tokens: np.ndarray, lengths: np.ndarray, fill: int) -> np.ndarray:
     return rows
 
 
-def _spelt(pieces, numbers: np.ndarray, whole: bool) -> np.ndarray:
+def _spelt(pieces: Pieces, numbers: np.ndarray, whole: bool) -> np.ndarray:
     """A class for each of the pieces `numbers`: its first token, or a number for all of them."""
     if not whole:
         return pieces.tokens[pieces.starts[numbers]]

@@ -13,7 +13,7 @@ from physlm.data.qa import split_of
 from physlm.model.transformer import Transformer, init_weights
 from physlm.probe.config import ProbeConfig
 from physlm.probe.examples import Examples, examples
-from physlm.probe.probes import ProbeSet, probes_of
+from physlm.probe.probes import ProbeSet, device, probes_of
 from physlm.random import generator
 from physlm.train.checkpoints import digest
 from physlm.train.loop import train
@@ -59,22 +59,20 @@ def loss_of(given: Examples, numbers: np.ndarray) -> Loss:
     Means are over the scored places that a batch has on average, so that a batch in pieces has the
     gradient of the whole one.
     """
-    labels = torch.from_numpy(given.labels)
-    scored = torch.from_numpy(given.scored).float()
-    per_example = scored[torch.from_numpy(numbers)].sum(dim=1).mean(dim=0)
+    # Where batches will be, so that none is waited for.
+    labels_NK = torch.from_numpy(given.labels).to(device())
+    weight_NPK = torch.from_numpy(given.scored).to(device()).float()
+    weight_NPK = weight_NPK / weight_NPK[torch.from_numpy(numbers)].sum(dim=1).mean(dim=0)
 
     def loss(model: nn.Module, batch: Tensor) -> Tensor:
-        logits_KBPM = model(batch[:, 0])
-        rows = batch[:, 0].cpu()
-        label_KBP = labels[rows].T[:, :, None].expand(logits_KBPM.shape[:3])
-        weight_KBP = (scored[rows] / per_example).permute(2, 0, 1)
-        where = logits_KBPM.device
+        numbers_B = batch[:, 0]
+        logits_KBPM = model(numbers_B)
+        label_KBP = labels_NK[numbers_B].T[:, :, None].expand(logits_KBPM.shape[:3])
         nats = F.cross_entropy(
-            logits_KBPM.flatten(0, 2).float(),
-            label_KBP.reshape(-1).to(where),
-            reduction="none",
+            logits_KBPM.flatten(0, 2).float(), label_KBP.flatten(), reduction="none"
         )
-        return (nats * weight_KBP.reshape(-1).to(where)).sum() / len(batch)
+        weight_KBP = weight_NPK[numbers_B].permute(2, 0, 1)
+        return (nats * weight_KBP.flatten()).sum() / len(batch)
 
     return loss
 
