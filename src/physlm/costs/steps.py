@@ -22,17 +22,11 @@ from physlm.train.questions import FinetuneConfig, MixedConfig
 # and while a new one is written the old one is still there.
 WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 
-<<<<<<< HEAD
 EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
 
 # model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json; a record
 # of probe.json.
 TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES, PROBE_RECORD = 30_000, 900, 3500, 220
-=======
-# model.json and metrics.jsonl (some 200 records) of a training; measure.json; a record of
-# probe.json.
-TRAINING_NOTES, MEASURE_NOTES, PROBE_RECORD = 30_000, 900, 200
->>>>>>> h2
 
 # Attributes that are probed by task; tokens of a full name by tokeniser, the others' as GPT-2 has
 # them on average.
