@@ -1,8 +1,9 @@
 """The verdict engine: claims.yaml and the tables of a tier -> a verdict per claim.
 
-A claim's `rule` is a function of RULES (physlm.claim_rules): it reads the claim's table and returns `Evidence`; the
-verdict follows from the evidence alone, the same way for every claim (`verdict`). Claims without a
-rule, or whose table was not made, are "not run". Nothing is typed in by hand.
+A claim's `rule` is a function of RULES, from physlm.claim_rules: it reads the claim's table and
+returns `Evidence`; the verdict follows from the evidence alone, the same way for every claim
+(`verdict`). Claims without a rule, or whose table was not made, are "not run". Nothing is typed in
+by hand.
 """
 
 import math

@@ -36,7 +36,7 @@ def read_exams(folders: Sequence[str], measured: Sequence[str] = ()) -> list[dic
     """A flat dict per run with exam.json, sorted by name: its settings and SCORES, as shares.
 
     `measured` are folders with measure.json of the models that were examined, or finetuned and then
-    examined; biography_accuracy is theirs (value_accuracy). Ranks are those of LoRA, None otherwise.
+    examined; biography_accuracy is their value_accuracy. Ranks are those of LoRA, None otherwise.
     """
     paths = sorted(map(Path, folders))
     known = [(_variables(Path(f)), row) for f, row in _with_name(measured, "measure.json")]

@@ -33,11 +33,12 @@ def estimate(
     colour: Any,
     marker: str = "o",
     across: bool = False,
-    dots: bool = True,
+    aside: float = 0.0,
 ) -> None:
     """Mean of `values` [n seeds] (shares) with its 95 % interval, in per cent, and a dot per seed.
 
-    `at` is the place on the other axis: x, or y if `across`. One seed has no interval.
+    `at` is the place on the other axis: x, or y if `across`; the dots are `aside` of it. One seed
+    has no interval.
     """
     values = 100 * np.asarray(values, dtype=float)
     values = values[~np.isnan(values)]
@@ -46,18 +47,18 @@ def estimate(
     mean, low, high = interval(values)
     half = 0.0 if np.isnan(low) else (high - low) / 2
     look = {"fmt": marker, "color": colour, "ms": 4.5, "lw": 1, "capsize": 2, "zorder": 5}
-    places = np.full(values.size, at)
+    places = np.full(values.size, at + aside)
     if across:
         axis.errorbar([mean], [at], xerr=[half], **look)
     else:
         axis.errorbar([at], [mean], yerr=[half], **look)
-    if dots and values.size > 1:
+    if values.size > 1:
         x, y = (values, places) if across else (places, values)
-        axis.scatter(x, y, s=5, color=colour, alpha=0.6, zorder=4, linewidths=0)
+        axis.scatter(x, y, s=6, color=colour, alpha=0.7, zorder=4, linewidths=0)
 
 
 def by_seed(frame: "pd.DataFrame", column: str) -> "np.ndarray":
-    """One value for each seed [n seeds]: the mean of `column` over the seed's rows, NaN left out."""
+    """Mean of `column` over the rows of each seed [n seeds]; seeds without a value are left out."""
     return frame.groupby("seed")[column].mean().dropna().to_numpy()
 
 
@@ -71,8 +72,7 @@ def heat_map(
     """Shares [rows, columns] as colours with the per cent written in; NaN is left blank."""
     from matplotlib import colormaps
 
-    colour_map = colormaps["cividis"].copy()
-    colour_map.set_bad("white")
+    colour_map = colormaps["cividis"].with_extremes(bad="white")
     axis.imshow(values, cmap=colour_map, vmin=0, vmax=1, aspect="auto")
     axis.set_xticks(range(len(columns)), columns)
     axis.set_yticks(range(len(rows)), rows)
@@ -139,7 +139,8 @@ def attribute_panel(
         suffix = "" if score == "mean" else f"_{score}"
         for i, (runs, published, colour, marker) in enumerate(present):
             at = x + step * (i - (len(present) - 1) / 2)
-            estimate(axis, at, by_seed(runs, f"test_accuracy{suffix}"), colour, marker)
+            values = by_seed(runs, f"test_accuracy{suffix}")
+            estimate(axis, at, values, colour, marker, aside=0.3 * step)
             y = 100 * published[f"test_accuracy{suffix}"].dropna()
             axis.plot(np.full(len(y), at), y, color=colour, zorder=3, **PUBLISHED_LOOK)
         guess = 100 * everything[f"majority_accuracy{suffix}"].mean()

@@ -122,8 +122,8 @@ def finetuning_cannot_repair(
     low = sum(values.mean() <= share * together.mean() for values in settings)
     both = {"lora", "full"} <= set(taught["method"])
     detail = (
-        f"{variant}: mixed {together.mean():.1%} at {mixed['qa_ratio'].iloc[0]:.0%} questions; best "
-        f"of {len(settings)} finetuned settings {best.mean():.1%}, {low} of them at most "
+        f"{variant}: mixed {together.mean():.1%} at {mixed['qa_ratio'].iloc[0]:.0%} questions; "
+        f"best of {len(settings)} finetuned settings {best.mean():.1%}, {low} of them at most "
         f"{share:.0%} of mixed{'' if both else '; LoRA and full were not both run'}"
     )
     holds = together.mean() >= at_least and low == len(settings) and both
@@ -190,8 +190,9 @@ def probe_follows_answers(
     above = {name: _excess(runs).mean() for name, runs in controls.groupby("control")}
     written = ", ".join(f"{name} {value:+.1%}" for name, value in above.items()) or "none run"
     controlled = len(above) == 2 and all(value <= tolerance for value in above.values())
+    n_points = len(points.drop_duplicates(["variant", "attribute"]))
     detail = (
-        f"Pearson {correlations.mean():.2f} over {len(points) / points['seed'].nunique():.0f} points "
+        f"Pearson {correlations.mean():.2f} over {n_points} points "
         f"({points['variant'].nunique()} variants); controls above majority: {written}"
     )
     holds = controlled and correlations.mean() >= at_least

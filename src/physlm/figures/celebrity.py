@@ -62,7 +62,10 @@ def draw(frame: pd.DataFrame) -> "Figure":
         layout="constrained",
     )
     palette = colours()
-    looks = {False: (palette[1], "s", "without celebrities"), True: (palette[0], "o", "with them")}
+    looks = {
+        False: (palette[1], "s", "without celebrities"),
+        True: (palette[0], "o", "with celebrities"),
+    }
     for axis, variant in zip(axes[:, 0], variants, strict=True):
         own, theirs = (f[f["variant"] == variant] for f in (frame, published))
         series = []
@@ -79,5 +82,5 @@ def draw(frame: pd.DataFrame) -> "Figure":
     handles.append(mark("mean, 95 % interval; dots: seeds", marker="|", ms=8))
     handles.append(mark("majority guess", **MAJORITY_LOOK))
     handles.append(mark("published (100K people)", **PUBLISHED_LOOK))
-    figure.legend(handles=handles, loc="outside lower center", ncol=5, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncol=3, frameon=False)
     return figure

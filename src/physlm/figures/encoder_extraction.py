@@ -98,8 +98,8 @@ def draw(frame: pd.DataFrame) -> "Figure":
             "asked)",
             loc="left",
         )
-    handles = [mark(label, color=c, marker=m) for key, (c, m, label) in looks.items()
-               if key in present]  # fmt: skip
+    shown = [look for key, look in looks.items() if key in present]
+    handles = [mark(label, color=colour, marker=marker) for colour, marker, label in shown]
     handles.append(mark("mean, 95 % interval; dots: seeds", marker="|", ms=8))
     handles.append(mark("majority guess", **MAJORITY_LOOK))
     handles.append(mark("published (124M)", **PUBLISHED_LOOK))

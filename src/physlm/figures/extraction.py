@@ -111,16 +111,20 @@ def _variants(
             own = runs[runs["variant"] == variant]
             if own.empty:
                 continue
-            estimate(axis, y + offset, by_seed(own, "test_accuracy"), colour, marker, across=True)
+            values = by_seed(own, "test_accuracy")
+            estimate(axis, y + offset, values, colour, marker, across=True, aside=0.13)
             value = reported[(reported["arm"] == arm) & (reported["variant"] == variant)]
             x = 100 * value["test_accuracy"]
             axis.plot(x, np.full(len(x), y + offset), color=colour, zorder=3, **PUBLISHED_LOOK)
         own = taught[taught["variant"] == variant]
-        for column, marker in (("train_accuracy", "^"), ("biography_accuracy", "|")):
+        for column, marker, offset in (
+            ("train_accuracy", "^", -0.22),
+            ("biography_accuracy", "P", -0.02),
+        ):
             means = 100 * by_seed(own, column)
             if means.size:
-                look = {"marker": marker, "color": palette[2], "ms": 5 if marker == "^" else 9}
-                axis.plot([means.mean()], [y - 0.17], ls="", zorder=4, mew=1.2, **look)
+                look = {"marker": marker, "color": palette[2], "ms": 4.5, "ls": "", "zorder": 4}
+                axis.plot([means.mean()], [y + offset], **look)
     _majority(axis, pd.concat([taught, together]), across=True)
     axis.set_yticks(range(len(variants)), variants)
     axis.set(xlim=(-4, 106), ylim=(len(variants) - 0.5, -0.5), xlabel="Right answers (%)")
@@ -142,7 +146,7 @@ def _attributes(axis: "Axes", variants: list[str], runs: pd.DataFrame) -> None:
     axis.axhline(len(shown) - 0.5, color="white", lw=3)
     axis.tick_params(axis="x", labelsize=7)
     arm = "finetuned" if "finetune" in set(runs["arm"]) else "mixed"
-    axis.set_title(f"b  By attribute, {arm}: right answers (%),\n    mean over seeds", loc="left")
+    axis.set_title(f"b  Right answers by attribute (%),\n    {arm}, mean over seeds", loc="left")
 
 
 def _ratios(
@@ -161,9 +165,10 @@ def _ratios(
         means = 100 * own["test_accuracy"].mean()
         axis.plot(100 * means.index, means, color=colour, lw=1, zorder=3, label=variant)
         for ratio, runs in own:
-            estimate(axis, 100 * float(str(ratio)), by_seed(runs, "test_accuracy"), colour)
+            values = by_seed(runs, "test_accuracy")
+            estimate(axis, 100 * float(str(ratio)), values, colour, aside=1.6)
         finetuned = by_seed(taught[taught["variant"] == variant], "test_accuracy")
-        estimate(axis, 0, finetuned, colour)
+        estimate(axis, 0, finetuned, colour, aside=1.6)
         value = reported[reported["variant"] == variant]
         x, y = 100 * value["qa_ratio"], 100 * value["test_accuracy"]
         axis.plot(x, y, color=colour, zorder=2, **PUBLISHED_LOOK)
@@ -173,7 +178,7 @@ def _ratios(
     axis.set(xlim=(-6, 104), ylim=(-4, 106), ylabel="Right answers (%)")
     axis.set_xlabel("Share of questions while pretraining (% of tokens)")
     title = f"c  Mixed training: {seeds(mixed, ['variant', 'qa_ratio'])}"
-    axis.set_title(title + ("\n\n" if shown else ""), loc="left")
+    axis.set_title(title + "\n" * -(-len(shown) // 3), loc="left")
     if shown:
         axis.legend(
             loc="lower left",
@@ -191,7 +196,8 @@ def _repair(axis: "Axes", runs: pd.DataFrame, published: pd.DataFrame) -> None:
     settings = repairs(runs)
     for x, (_, own) in enumerate(settings):
         mixed = own["arm"].iloc[0] == "mixed"
-        estimate(axis, x, by_seed(own, "test_accuracy"), palette[mixed], "s" if mixed else "o")
+        values = by_seed(own, "test_accuracy")
+        estimate(axis, x, values, palette[mixed], "s" if mixed else "o", aside=0.14)
         train = by_seed(own, "train_accuracy")
         axis.plot([x], [100 * train.mean()], marker="^", color=palette[2], ls="", ms=5)
         value = _published_repair(own.iloc[0], published)
@@ -201,6 +207,7 @@ def _repair(axis: "Axes", runs: pd.DataFrame, published: pd.DataFrame) -> None:
     axis.set_xticks(range(len(settings)), [label for label, _ in settings])
     axis.tick_params(axis="x", labelsize=6.5, rotation=60 if len(settings) > 4 else 0)
     axis.set(xlim=(-0.6, len(settings) - 0.4), ylim=(-4, 106), ylabel="Right answers (%)")
+    axis.set_xlabel("Way of training (LoRA: ranks q, v / embedding)")
     count = seeds(runs, ["arm", "method", "rank_qv", "rank_embed", "lr_finetune", "qa_ratio"])
     axis.set_title(f"d  What helps {PLAIN}: {count}", loc="left")
 
@@ -235,7 +242,7 @@ def _legend(figure: "Figure", taught: pd.DataFrame, mixed: pd.DataFrame) -> None
         handles.append(mark("mixed, other people", marker="s", color=palette[1]))
     handles.append(mark("the people it was taught", marker="^", color=palette[2]))
     if taught["biography_accuracy"].notna().any():
-        handles.append(mark("values in biographies", marker="|", color=palette[2], mew=1.5, ms=9))
+        handles.append(mark("values in biographies", marker="P", color=palette[2]))
     handles += [
         mark("mean, 95 % interval; dots: seeds", marker="|", ms=8),
         mark("majority guess", **MAJORITY_LOOK),

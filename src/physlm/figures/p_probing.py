@@ -2,7 +2,8 @@
 
 Source: Allen-Zhu and Li, Part 3.1 (arXiv 2309.14316), Section 4.2 and Figure 5. The positions are
 the six places right before an attribute, in the order of the text. Controls: the commonest class
-(majority), a probe trained on shuffled labels, and a probe of a model that was never trained.
+(majority), a probe trained on shuffled labels, and a probe of a randomly
+initialised model.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ RESULT = ["task", "attribute", "position", "n", "accuracy", "train_accuracy", "m
 COLUMNS = ["arch", *DESIGN[:4], "n_params", *DESIGN[4:], "n_steps", *RESULT, "n_classes"]
 POSITIONS = range(len(ATTRIBUTES))
 TASKS = {"first": "first token", "whole": "whole value"}
-CONTROLS = {"labels": "shuffled\nlabels", "model": "untrained\nmodel"}
+CONTROLS = {"labels": "shuffled\nlabels", "model": "random\nmodel"}
 
 
 def table(inputs: dict[str, Any]) -> pd.DataFrame:
@@ -71,12 +72,12 @@ def draw(frame: pd.DataFrame) -> "Figure":
             axis.set_title(f"{variant}: {TASKS[task]}", loc="left")
         probed = own[own["control"] == "none"]
         row[-1].set_title(
-            f"{seeds(probed, ['variant'])}, {whole_range(probed, 'n')} people",
+            f"{seeds(probed, ['variant'])}, {whole_range(probed, 'n')} people tested",
             loc="right",
             fontsize=7,
         )
     for axis in axes[-1]:
-        axis.set_xlabel("Place in the text (0: after the name), then controls")
+        axis.set_xlabel("Place in the text (0: after the name; last: before its own sentence)")
     figure.suptitle(
         f"Accuracy of probes of the hidden state (%), mean over seeds{_widest(frame)}", fontsize=9
     )
@@ -97,7 +98,10 @@ def _map(axis: "Axes", runs: pd.DataFrame, published: pd.DataFrame) -> None:
             extra[label] = own.groupby("attribute")["accuracy"].mean()
     first = published[published["position"] == 0]
     if len(first):
-        extra["published\nat 0"] = first.set_index("attribute")["accuracy"]
+        extra["publ.\nat 0"] = first.set_index("attribute")["accuracy"]
+    own = published[published["position"] == published["attribute"].map(attributes.index)]
+    if (own["position"] > 0).any():
+        extra["publ.\nlast"] = own.set_index("attribute")["accuracy"]
     for label, values in extra.items():
         columns.append(values.reindex(attributes).to_numpy(float)[:, None])
         labels.append(label)
@@ -115,7 +119,9 @@ def _widest(frame: pd.DataFrame) -> str:
     """How wide the widest 95 % interval of a cell of the probes is; nothing for single seeds."""
     probed = frame[frame["control"] == "none"]
     cells = probed.groupby(["variant", "task", "attribute", "position"])
-    halves = [high - mean for mean, _, high in (interval(g["accuracy"]) for _, g in cells)]
+    halves = [
+        high - mean for mean, _, high in (interval(g["accuracy"].to_numpy()) for _, g in cells)
+    ]
     known = [half for half in halves if not np.isnan(half)]
     if not known:
         return ""

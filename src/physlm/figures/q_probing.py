@@ -1,7 +1,8 @@
 """Q-probing: what a model has of a person when it reads the name alone, beside what it answers.
 
 Source: Allen-Zhu and Li, Part 3.1 (arXiv 2309.14316), Section 4.3 and Figure 7. Controls: the
-commonest class (majority), a probe trained on shuffled labels, a probe of an untrained model.
+commonest class (majority), a probe trained on shuffled labels, a probe of a randomly
+initialised model.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ RESOURCES = ("published/q_probing.csv",)
 DESIGN = p_probing.DESIGN
 ANSWERS = ["qa_accuracy_mean", "qa_accuracy", "qa_first_token_accuracy"]
 COLUMNS = [*p_probing.COLUMNS, *ANSWERS]
-CONTROLS = {"labels": ("shuffled labels", "x"), "model": ("untrained model", "+")}
+CONTROLS = {"labels": ("shuffled labels", "x"), "model": ("random model", "+")}
 MARKERS = ("o", "s", "^", "v", "P", "X")
 
 
@@ -100,7 +101,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     _scatter(axes[0], points, published)
     _means(axes[1], variants, frame, published)
     shown = [a for a in ATTRIBUTES if a in set(points["attribute"])]
-    _legend(figure, shown, set(frame["control"]), set(frame["task"]))
+    _legends(axes, shown, set(frame["control"]), set(frame["task"]))
     return figure
 
 
@@ -141,7 +142,8 @@ def _means(axis: "Axes", variants: list[str], frame: pd.DataFrame, published: pd
         for task, (colour, marker, offset) in looks.items():
             runs = own[own["task"] == task]
             real = runs[runs["control"] == "none"]
-            estimate(axis, y + offset, by_seed(real, "accuracy"), colour, marker, across=True)
+            values = by_seed(real, "accuracy")
+            estimate(axis, y + offset, values, colour, marker, across=True, aside=0.1)
             for control, (_, shape) in CONTROLS.items():
                 value = 100 * runs.loc[runs["control"] == control, "accuracy"].mean()
                 axis.plot([value], [y + offset], marker=shape, color=colour, ls="", ms=4.5)
@@ -153,7 +155,7 @@ def _means(axis: "Axes", variants: list[str], frame: pd.DataFrame, published: pd
                 x = [100 * reported.mean()]
                 axis.plot(x, [y + offset], color=colour, **PUBLISHED_LOOK)
         answers = by_seed(own[own["control"] == "none"], "qa_accuracy_mean")
-        estimate(axis, y + 0.25, answers, palette[2], "^", across=True)
+        estimate(axis, y + 0.25, answers, palette[2], "^", across=True, aside=0.1)
         if len(theirs):
             x = [100 * theirs["qa_accuracy_mean"].iloc[0]]
             axis.plot(x, [y + 0.25], color=palette[2], **PUBLISHED_LOOK)
@@ -164,23 +166,31 @@ def _means(axis: "Axes", variants: list[str], frame: pd.DataFrame, published: pd
     axis.set(xlim=(-4, 106), ylim=(len(variants) - 0.5, -0.5))
     axis.set_xlabel("Accuracy, mean over attributes (%)")
     real = frame[frame["control"] == "none"]
-    title = f"b  {seeds(real, ['variant'])}, {whole_range(real, 'n')} people"
+    title = f"b  {seeds(real, ['variant'])}, {whole_range(real, 'n')} people tested"
     axis.set_title(title, loc="left")
 
 
-def _legend(figure: "Figure", shown: list[str], controls: set[str], tasks: set[str]) -> None:
+def _legends(axes: Any, shown: list[str], controls: set[str], tasks: set[str]) -> None:
+    """Under each panel its own: the same colours are attributes in one and tasks in the other."""
     palette = colours()
-    looks = dict(zip(ATTRIBUTES, zip(colours(), MARKERS, strict=False), strict=False))
-    handles = [mark(f"a  {name(a)}", color=looks[a][0], marker=looks[a][1]) for a in shown]
-    handles.append(mark("equal", color="0.5", ls="--", lw=0.8))
-    handles.append(mark("b  Q-probe, first token", color=palette[0], marker="o"))
+    left = [
+        mark(name(attribute), color=colour, marker=marker)
+        for attribute, colour, marker in zip(ATTRIBUTES, palette, MARKERS, strict=False)
+        if attribute in shown
+    ]
+    left.append(mark("equal", color="0.5", ls="--", lw=0.8))
+    left.append(mark("published (124M)", **PUBLISHED_LOOK))
+    left.append(mark("dots: seeds", marker="o", ms=2.5))
+    right = [mark("Q-probe, first token", color=palette[0], marker="o")]
     if "whole" in tasks:
-        handles.append(mark("b  Q-probe, whole value", color=palette[3], marker="s"))
-    handles.append(mark("b  answers", color=palette[2], marker="^"))
-    handles.append(mark("majority", color="0.35", marker="|", ms=8, mew=1.2))
+        right.append(mark("Q-probe, whole value", color=palette[3], marker="s"))
+    right.append(mark("finetuned: answers", color=palette[2], marker="^"))
+    right.append(mark("majority", color="0.35", marker="|", ms=8, mew=1.2))
     for control, (label, shape) in CONTROLS.items():
         if control in controls:
-            handles.append(mark(label, marker=shape))
-    handles.append(mark("published (124M)", **PUBLISHED_LOOK))
-    handles.append(mark("mean, 95 % interval; dots: seeds", marker="|", ms=8))
-    figure.legend(handles=handles, loc="outside lower center", ncol=5, frameon=False)
+            right.append(mark(label, marker=shape))
+    right.append(mark("published (124M)", **PUBLISHED_LOOK))
+    right.append(mark("mean, 95 % interval", marker="|", ms=8))
+    for axis, handles, columns in zip(axes, (left, right), (3, 2), strict=True):
+        place = {"loc": "upper center", "bbox_to_anchor": (0.42, -0.13), "frameon": False}
+        axis.legend(handles=handles, ncol=columns, **place)
