@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from physlm.data.bios import ATTRIBUTES
 from physlm.figures.base import read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Those of physlm.data.bios, in its order; not imported, so that a figure does not depend on the
+# code of the world.
+ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "employer_city")
 
 # What a row of `read_exams` has of the answers, beside the settings of its run.
 SCORES = [

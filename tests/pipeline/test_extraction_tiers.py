@@ -171,7 +171,9 @@ def test_families_train_on_the_same_people(tmp_path: Path) -> None:
     for family in ("extraction", "celebrity", "encoder"):
         for job in laptop.of(family, "data"):
             config = build(DataConfig, job.config)
-            pools = {k: v for k, v in config.settings.items() if k not in ("variant", "celebrities")}
+            pools = {
+                k: v for k, v in config.settings.items() if k not in ("variant", "celebrities")
+            }
             seen.setdefault((config.seed, config.n_people), []).append(pools)
     for pools in seen.values():
         assert all(settings == pools[0] for settings in pools)
