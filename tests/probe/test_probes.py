@@ -81,6 +81,18 @@ def test_the_model_is_left_as_it_was(opened: Corpus, tmp_path: Path, kind: str, 
     assert torch.equal(plain_states(model, given, 3), states)
 
 
+def test_the_model_works_as_when_it_is_examined(opened: Corpus) -> None:
+    # Experts have fewer places in training.
+    model = toy.model(opened, mlp="moe", n_experts=4, capacity_factor=1.0, n_layers=1)
+    config = toy.config(tasks=["first"])
+    numbers, tokens = torch.arange(9), torch.from_numpy(examples(opened, config).tokens[:9])
+    examined = model(tokens)
+    assert not torch.allclose(model.train()(tokens), examined, atol=1e-3)
+    probes = probes_of(model, examples(opened, config), config)
+    with torch.no_grad():
+        assert torch.equal(probes.train()(numbers), probes.eval()(numbers))
+
+
 @pytest.mark.parametrize("kind", ["p", "q"])
 @pytest.mark.parametrize("rank", [0, 3])
 def test_tasks_side_by_side_are_tasks_alone(

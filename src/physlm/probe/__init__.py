@@ -1,4 +1,4 @@
 """Probing: what a frozen model's hidden states tell of a person's attributes, linearly.
 
-Allen-Zhu and Li, Part 3.1 Sections 5 and 6 (P-probing and Q-probing); docs/probing.md.
+Allen-Zhu and Li, Part 3.1: P-probing (Figure 5) and Q-probing (Figure 7); docs/probing.md.
 """

@@ -1,7 +1,7 @@
 """What is probed: rows of tokens, where their states are read, and the labels of their people.
 
 A P-example is a biography, read just before each of its six values; a Q-example is a person's name
-between two EOS, read at the last (Allen-Zhu and Li, Part 3.1, Sections 5 and 6).
+between two EOS, read at the last (Allen-Zhu and Li, Part 3.1, P- and Q-probing).
 """
 
 from dataclasses import dataclass

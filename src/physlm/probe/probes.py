@@ -26,8 +26,8 @@ EPS, MOMENTUM = 1e-5, 0.1
 class ProbeSet(nn.Module):
     """The probes of all tasks on one frozen model; see `probes_of`.
 
-    The running statistics of the batch norm are parameters that no gradient moves, because
-    checkpoints have the trained parameters alone.
+    The running statistics of the batch norm are parameters that never get a gradient, because
+    checkpoints have parameters alone.
     """
 
     def __init__(
@@ -101,9 +101,6 @@ class ProbeSet(nn.Module):
             MOMENTUM,
             EPS,
         )
-        if self.training:
-            # A gradient of 0: the optimiser leaves them where the batches took them.
-            x = x + 0.0 * (self.running_mean + self.running_var)
         return x.view(n, n_tasks, d).transpose(0, 1)
 
     def train(self, mode: bool = True) -> "ProbeSet":
