@@ -148,6 +148,7 @@ def test_finetuning_teaches_the_training_half(
     assert info["vocabulary_digest"] == opened.manifest["digests"]["vocabulary"]
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert (lines[-1]["step"], lines[-1]["exposures"]) == (info["steps"], passes)
+    assert info["exposures"] == pytest.approx(50, rel=0.02)
     # The base is as it was, and so are the weights that the adapters do not touch.
     theirs, ours = load_model(base)[0].state_dict(), model.state_dict()
     assert digest(dict(load_model(base)[0].named_parameters())) == before
