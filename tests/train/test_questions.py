@@ -1,8 +1,6 @@
 """The `finetune` and `mixed` steps on a tiny world: what they learn, leave and refuse."""
 
 import json
-import multiprocessing
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import torch
 
 from physlm.config import ConfigError, build
 from physlm.data import corpus, qa
-from physlm.data.qa_stream import QaRows, masked_rows
+from physlm.data.qa_stream import Mixed, QaRows, masked_rows
 from physlm.evaluate.qa import ExamConfig, exam
 from physlm.model.storage import load_model
 from physlm.steps import finetune, job, mixed, pretrain
@@ -24,6 +22,7 @@ N_PEOPLE, N_CTX = 12, 32
 POOLS = {"years": 3, "employers": 6, "majors": 5, "birth_cities": 4, "universities": 4}
 LORA = {"rank_qv": 4, "rank_embed": 8}
 MODEL_FILES = {"model.safetensors", "model.json", "metrics.jsonl"}
+EVERY_STEP: dict[str, Any] = {"checkpoint_every_s": 0, "log_every_s": 0}
 STEPS = {"pretrain": pretrain, "finetune": finetune, "mixed": mixed}
 
 
@@ -53,9 +52,11 @@ def run(step: str, folder: Path, config: dict[str, Any], **inputs: Path) -> int:
     }
     (folder / "spec.json").write_text(json.dumps(spec))
     arguments = [str(folder / "spec.json"), "--scratch", str(folder / "scratch")]
-    code = job.main(STEPS[step].run, arguments)
-    torch.set_flush_denormal(False)
-    return code
+    try:
+        return job.main(STEPS[step].run, arguments)
+    finally:
+        # A training sets it for its process, which here has other tests to run.
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_finetuning_teaches_the_training_half(
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == MODEL_FILES
     assert answers_right(out, data, "train") >= least
-    assert answer_nats(out, data) < answer_nats(base, data) * (0.3 if least else 0.95)
+    assert answer_nats(out, data) < answer_nats(base, data) * (0.3 if least else 0.97)
     model, info = load_model(out)
     told = {key: info[key] for key in ("seed", "steps", "passes", "base_digest", "corpus_digest")}
     opened = corpus.load(data)
@@ -147,6 +148,7 @@ def test_finetuning_teaches_the_training_half(
     assert info["vocabulary_digest"] == opened.manifest["digests"]["vocabulary"]
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert (lines[-1]["step"], lines[-1]["exposures"]) == (info["steps"], passes)
+    assert info["exposures"] == pytest.approx(50, rel=0.02)
     # The base is as it was, and so are the weights that the adapters do not touch.
     theirs, ours = load_model(base)[0].state_dict(), model.state_dict()
     assert digest(dict(load_model(base)[0].named_parameters())) == before
@@ -174,16 +176,28 @@ def test_no_passes_leave_the_function_of_the_base(
     [("finetune", {"lora": LORA}), ("finetune", {}), ("mixed", {}), ("mixed", {"arch": "gbert"})],
 )
 def test_a_cut_run_goes_on_to_the_same_bytes(
-    tmp_path: Path, data: Path, bases: dict[str, Path], step: str, changes: dict[str, Any]
+    tmp_path: Path,
+    data: Path,
+    bases: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    changes: dict[str, Any],
 ) -> None:
     inputs = {"corpus": data} | ({"model": bases["gpt2_rot"]} if step == "finetune" else {})
-    config = training(step, **changes, checkpoint_every_s=0, log_every_s=0)
+    config = training(step, **changes) | EVERY_STEP
     assert run(step, tmp_path / "whole", config, **inputs) == 0
-    context = multiprocessing.get_context("fork")
-    process = context.Process(target=cut, args=(13, step, tmp_path / "cut", config, inputs))
-    process.start()
-    process.join()
-    assert process.exitcode == 9
+    source = QaRows if step == "finetune" else Mixed
+    take, taken = source.take, []
+
+    def dying(self: Any, state: Any) -> Any:
+        taken.append(state)
+        if len(taken) > 13:
+            raise KeyboardInterrupt
+        return take(self, state)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(source, "take", dying)
+        run(step, tmp_path / "cut", config, **inputs)
     assert (tmp_path / "cut/scratch/checkpoint.safetensors").exists()
     assert not (tmp_path / "cut/out/model.json").exists()
     assert run(step, tmp_path / "cut", config, **inputs) == 0
@@ -191,24 +205,7 @@ def test_a_cut_run_goes_on_to_the_same_bytes(
         whole = (tmp_path / "whole/out" / name).read_bytes()
         assert whole == (tmp_path / "cut/out" / name).read_bytes()
     steps = [json.loads(x)["step"] for x in (tmp_path / "cut/out/metrics.jsonl").open()]
-    assert steps == sorted(set(steps))
-
-
-def cut(after: int, step: str, folder: Path, config: dict[str, Any], inputs: Any) -> None:
-    """Run a step in this process, which dies after so many batches."""
-    from physlm.data.qa_stream import Mixed
-
-    for source in (QaRows, Mixed):
-        take, taken = source.take, []
-
-        def dying(self: Any, state: Any, take: Any = take, taken: list = taken) -> Any:
-            taken.append(1)
-            if len(taken) > after:
-                os._exit(9)
-            return take(self, state)
-
-        source.take = dying
-    run(step, folder, config, **inputs)
+    assert steps == list(range(1, len(steps) + 1))
 
 
 @pytest.mark.parametrize(("arch", "exposures"), [("gpt2_rot", 150), ("gbert", 20)])

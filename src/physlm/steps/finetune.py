@@ -33,7 +33,7 @@ def run(job: Job) -> None:
 
     torch.set_num_threads(config.threads)
     corpus = corpora.load(job.input("corpus"))
-    model = _base(job.input("model"), corpus)
+    model, info = _base(job.input("model"), corpus)
     base = {"base_digest": digest(dict(model.named_parameters()))}
     rows = QaRows(
         qa.about(corpus),
@@ -70,24 +70,25 @@ def run(job: Job) -> None:
         **base,
         seed=config.seed,
         steps=outcome.steps,
+        # Of the biographies, as measures of what is remembered of them want to know.
+        exposures=info["exposures"],
         passes=outcome.exposures,
         tokens=outcome.tokens,
         final_loss_nats=outcome.loss_nats,
     )
 
 
-def _base(folder: Path, corpus: "Corpus") -> "Transformer":
-    """The model in `folder`; ConfigError if it was trained on another corpus."""
+def _base(folder: Path, corpus: "Corpus") -> tuple["Transformer", dict[str, Any]]:
+    """The model in `folder` and what is told of it; ConfigError if its corpus was another one."""
     from physlm.model.storage import load_model
 
-    info: dict[str, Any]
     model, info = load_model(folder)
     if info.get("corpus_digest") != corpus.digest:
         raise ConfigError(
             f"{folder / 'model.json'}: the model was not trained on the corpus of {corpus.folder}, "
             "about whose people it would be asked"
         )
-    return model
+    return model, info
 
 
 if __name__ == "__main__":
