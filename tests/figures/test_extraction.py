@@ -138,7 +138,7 @@ def test_figure_shows_every_panel_with_its_seeds_and_references(tmp_path: Path) 
     ladder, attributes, ratios, repair = extraction.draw(frame).axes
     names = [label.get_text() for label in ladder.get_yticklabels()]
     assert names[0] == "single"
-    assert names[-1] == "multi5+permute"
+    assert names[-2:] == ["multi5+permute", "majority guess"]
     assert ladder.get_xlabel() == "Right answers (%)"
     assert "n = 3 seeds" in ladder.get_title(loc="left")
     assert "100 people asked" in ladder.get_title(loc="left")

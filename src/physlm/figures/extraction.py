@@ -71,7 +71,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     taught = standard(frame[frame["arm"] == "finetune"])
     mixed = frame[frame["arm"] == "mixed"]
     variants = ladder(list(frame["variant"]), list(published["variant"].dropna()))
-    top = 0.34 * len(variants) + 0.9
+    top = 0.34 * (len(variants) + 1) + 0.9
     figure, axes = plt.subplots(
         2,
         2,
@@ -126,8 +126,8 @@ def _variants(
                 look = {"marker": marker, "color": palette[2], "ms": 4.5, "ls": "", "zorder": 4}
                 axis.plot([means.mean()], [y + offset], **look)
     _majority(axis, pd.concat([taught, together]), across=True)
-    axis.set_yticks(range(len(variants)), variants)
-    axis.set(xlim=(-4, 106), ylim=(len(variants) - 0.5, -0.5), xlabel="Right answers (%)")
+    axis.set_yticks(range(len(variants) + 1), [*variants, "majority guess"])
+    axis.set(xlim=(-4, 106), ylim=(len(variants) + 0.5, -0.5), xlabel="Right answers (%)")
     everything = pd.concat([taught, together])
     axis.set_title(
         f"a  By variant: {seeds(everything, ['arm', 'variant'])},\n"
@@ -137,13 +137,13 @@ def _variants(
 
 
 def _attributes(axis: "Axes", variants: list[str], runs: pd.DataFrame) -> None:
-    shown = [variant for variant in variants if variant in set(runs["variant"])]
-    means = runs.groupby("variant")[ATTRIBUTE_SCORES].mean().reindex(shown)
+    """A map whose rows are those of the panel beside it, which has their names."""
+    means = runs.groupby("variant")[ATTRIBUTE_SCORES].mean().reindex(variants)
     guess = runs[[f"majority_accuracy_{attribute}" for attribute in ATTRIBUTES]].mean()
     values = np.vstack([means.to_numpy(float), guess.to_numpy(float)])
-    rows = [*shown, "majority guess"]
-    heat_map(axis, values, rows, [name(a).replace(" ", "\n") for a in ATTRIBUTES])
-    axis.axhline(len(shown) - 0.5, color="white", lw=3)
+    columns = [name(attribute).replace(" ", "\n") for attribute in ATTRIBUTES]
+    heat_map(axis, values, [""] * len(values), columns)
+    axis.axhline(len(variants) - 0.5, color="white", lw=3)
     axis.tick_params(axis="x", labelsize=7)
     arm = "finetuned" if "finetune" in set(runs["arm"]) else "mixed"
     axis.set_title(f"b  Right answers by attribute (%),\n    {arm}, mean over seeds", loc="left")
