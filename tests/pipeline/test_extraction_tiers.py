@@ -1,4 +1,4 @@
-"""The families of Part 3.1 in params.yaml: who shares what, one more variant, the published tier."""
+"""The families of Part 3.1 in params.yaml: what they share, one more variant, the paper tier."""
 
 import shutil
 from pathlib import Path

@@ -47,10 +47,9 @@ def starts_by_text(opened: corpora.Corpus, row: np.ndarray, person: int) -> list
 def test_places_are_before_the_values_and_nothing_read_is_asked(
     tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "celebrities" not in settings:
-        # Blocks of few people, so that there are several.
-        for name in ("physlm.data.corpus.BLOCK", "physlm.probe.examples.BLOCK"):
-            monkeypatch.setattr(name, 7)
+    # Blocks of few people, so that there are several.
+    for name in ("physlm.data.corpus.BLOCK", "physlm.probe.examples.BLOCK"):
+        monkeypatch.setattr(name, 7)
     opened = toy.corpus(tmp_path, n_people=20, tokenizer="words", **settings)
     given = examples(opened, toy.config())
     assert len(given.tokens) == opened.manifest["n_entries"]
