@@ -105,8 +105,8 @@ def standard(frame: "pd.DataFrame", per: Sequence[str] = ("variant",)) -> "pd.Da
 
     That is the setting (people, exposures, ranks) that most variants have, or the next one for a
     variant without it; of equally common ones that with the larger ranks. Of several learning rates
-    the one that learned the people it was taught best counts (mean over seeds, the lower rate of two
-    alike); the people it is examined on have no say.
+    the one that learned best counts, by mean accuracy on the people it was taught (the lower rate
+    of two alike); the people it is examined on have no say.
     """
     import pandas as pd
 
