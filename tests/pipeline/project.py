@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -43,11 +44,35 @@ def build(folder: Path) -> "Project":
     shutil.copytree(TOY, source, dirs_exist_ok=True, ignore=ignore)
     for name in ("params.yaml", "claims.yaml"):
         os.replace(source / name, folder / name)
+    _keep_families(folder)
     for name in ("job.py", "catalogue.py"):
         _copy(ROOT / "src/physlm/steps" / name, source / "steps" / name, ignore)
-    for package in ("steps", "costs", "data", "model", "train", "evaluate", "figures"):
+    packages = ("steps", "costs", "data", "model", "train", "evaluate", "figures", "claim_rules")
+    for package in packages:
+        (source / package).mkdir(exist_ok=True)
         (source / package / "__init__.py").touch()
+    for module in ("exams.py", "plotting.py"):
+        (source / module).touch()
     return _repository(folder)
+
+
+def _keep_families(folder: Path) -> None:
+    """Leave in dvc.yaml what the toy's families have: DVC asks for the outputs of every stage."""
+    families = yaml.safe_load((folder / "params.yaml").read_text())["families"]
+    content = yaml.safe_load((folder / "dvc.yaml").read_text())
+    stages = content["stages"]
+    for name, stage in list(stages.items()):
+        if "foreach" not in stage:
+            read = re.compile(r"results/\$\{tier\}/(\w+)/")
+            mine = [d for d in stage["deps"] if not (m := read.match(d)) or m[1] in families]
+            stage["deps"] = mine
+            continue
+        every = stage["foreach"]
+        kept = [key for key in every if key in families]
+        stage["foreach"] = {k: every[k] for k in kept} if isinstance(every, dict) else kept
+        if not kept:
+            del stages[name]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def _repository(folder: Path) -> "Project":
