@@ -26,7 +26,7 @@ EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
 
 # model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json; a record
 # of probe.json.
-TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES, PROBE_RECORD = 30_000, 900, 3500, 220
+TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES, PROBE_RECORD = 30_000, 900, 3500, 200
 
 # Attributes that are probed by task; tokens of a full name by tokeniser, the others' as GPT-2 has
 # them on average.
