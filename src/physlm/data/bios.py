@@ -248,7 +248,10 @@ def read_templates(n: int) -> list[tuple[str, str]]:
 
 def read_questions() -> list[tuple[str, str, str]]:
     """What stands before the name, between name and value, and after it, by attribute."""
-    lines = [re.split(r" \{name\}| \{value\}", f" {line}") for line in read_lines("questions.txt")]
+    lines = [
+        re.split(r" \{name\}| \{value\}", f" {line}")
+        for line in read_lines("templates/questions.txt")
+    ]
     return [(before, between, after) for before, between, after in lines]
 
 

@@ -1,7 +1,7 @@
 """The six questions of the bioS world (Allen-Zhu and Li, Part 3.1 Section 2.2), in English.
 
 A question is put together from the pieces that the biographies are made of and a few of its own
-(resources/questions.txt), so names and values have the same tokens in both.
+(resources/templates/questions.txt), so names and values have the same tokens in both.
 """
 
 import numpy as np
