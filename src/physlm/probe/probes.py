@@ -56,9 +56,9 @@ class ProbeSet(nn.Module):
         for k, task in enumerate(tasks):
             absent[k, :, task.n_classes :] = -torch.inf
         self.register_buffer("absent", absent, persistent=False)
-        self._init(config.seed)
+        self._init(config.seed, config.embed_std or 1 / max(config.rank_embed, 1))
 
-    def _init(self, seed: int) -> None:
+    def _init(self, seed: int, embed_std: float) -> None:
         """Initial values; those of a task have generators named by the task."""
         with torch.no_grad():
             for k, task in enumerate(self.tasks):
@@ -71,8 +71,8 @@ class ProbeSet(nn.Module):
                     )
                 )
                 if self.embed_out is not None:
-                    rank, generator = len(self.embed_out[k]), torch_generator(seed, *name, "embed")
-                    self.embed_out[k].normal_(0.0, 1 / rank, generator=generator)
+                    generator = torch_generator(seed, *name, "embed")
+                    self.embed_out[k].normal_(0.0, embed_std, generator=generator)
 
     def forward(self, numbers_B: Tensor) -> Tensor:
         """Logits [K, B, P, M] of examples by their numbers; -inf beyond a task's own classes."""
@@ -114,19 +114,20 @@ class Frozen(nn.Module):
     """The model, frozen, and the rows that it reads; calling it gives the states that are probed.
 
     Tokens after the last place that is read are left out for a causal model, to which they make no
-    difference.
+    difference. ends_only: the update is for EOS alone, with which every row begins.
     """
 
     tokens: Tensor
     lengths: Tensor
     places: Tensor
 
-    def __init__(self, model: Transformer, examples: Examples) -> None:
+    def __init__(self, model: Transformer, examples: Examples, ends_only: bool = False) -> None:
         super().__init__()
         self.model = model.requires_grad_(False)
         self.d_model, self.d_vocab = model.config.d_model, model.config.d_vocab
         self.last = f"blocks.{model.config.n_layers - 1}.resid_post"
         self.causal = bool(model.config.causal)
+        self.only = int(examples.tokens[0, 0]) if ends_only else None
         n = int(examples.places.max()) + 1 if self.causal else examples.tokens.shape[1]
         self.n_ctx = n
         arrays = {"tokens": examples.tokens[:, :n], "lengths": examples.lengths}
@@ -146,6 +147,8 @@ class Frozen(nn.Module):
         if in_KVR is not None and out_KRC is not None:
             first = torch.arange(n_tasks, device=tokens_BT.device)[:, None] * self.d_vocab
             rows = F.embedding(tokens_BT.reshape(1, -1) + first, in_KVR.flatten(0, 1))
+            if self.only is not None:
+                rows = rows * (tokens_BT == self.only).view(1, -1, 1)
             update_NC = torch.bmm(rows, out_KRC).flatten(0, 1)
         found: Capture = {}
         with _added(self.model.embed, update_NC):
@@ -173,7 +176,7 @@ class Stored(nn.Module):
 
 def probes_of(model: Transformer, examples: Examples, config: ProbeConfig) -> ProbeSet:
     """New probes of `model`, which is frozen; with rank_embed 0 it is run here, once."""
-    frozen: Frozen | Stored = Frozen(model, examples)
+    frozen: Frozen | Stored = Frozen(model, examples, config.updated == "ends")
     if not config.rank_embed:
         frozen = stored(frozen, config.batch_size)
     return ProbeSet(frozen, examples.tasks, config)
