@@ -7,7 +7,6 @@ from typing import Any
 
 from physlm.config import build, require
 from physlm.costs.flops import forward_flops, training_flops
-from physlm.costs.questions import asked_in
 from physlm.data.corpus import DataConfig
 from physlm.data.forecast import Forecast, forecast
 from physlm.evaluate.capacity import MeasureConfig
@@ -94,12 +93,13 @@ def finetune(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     step goes back through the whole model. Tokens are those of padded rows.
     """
     run, corpus = build(FinetuneConfig, config), _corpus(sources["corpus"])
-    base, asked = _model(sources["model"], corpus), asked_in(sources["corpus"].config)
+    base, n_attributes = _model(sources["model"], corpus), _asked(sources["corpus"], corpus)
     steps = 0
     if run.passes > 0:
-        steps = max(1, round(run.passes * asked.n / run.batch_size))
+        n_asked = _n_taught(sources["corpus"], corpus) * n_attributes
+        steps = max(1, round(run.passes * n_asked / run.batch_size))
     trained = count_parameters(base) if run.lora is None else _n_adapters(base, run.lora)
-    shape = steps, run.batch_size, asked.longest
+    shape = steps, run.batch_size, round(float((corpus.prompts + corpus.answers).max()))
     return _training(run, base, _finetuned(base, run), trained, shape, corpus.assumed)
 
 
@@ -172,15 +172,13 @@ def exam(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """
     settings, source = build(ExamConfig, config), sources["corpus"]
     corpus = _corpus(source)
-    asked = corpus.prompts.size > 0
-    require(asked, "settings.questions", asked, "true in a corpus to be asked about")
+    n_attributes, n_train = _asked(source, corpus), _n_taught(source, corpus)
     model, n = _model(sources["model"], corpus), corpus.n_people
-    n_train = source.config.get("settings", {}).get("celebrities", 0) or n // 2
     batches = sum(-(-half // settings.batch_size) for half in (n_train, n - n_train))
     read, written = (
         n * float(part.mean(axis=0).sum()) for part in (corpus.prompts, corpus.answers)
     )
-    longest, n_asked = corpus.answers.max(axis=0), n * corpus.answers.shape[1]
+    longest, n_asked = corpus.answers.max(axis=0), n * n_attributes
     tokens = read + settings.n_beams * written
     # The EOS after an answer is written, and not read.
     logits = settings.n_beams * (written + n_asked) if model.causal else tokens
@@ -247,6 +245,20 @@ def _corpus(source: Source) -> Forecast:
     manifest = read_json(path)
     known = {key: manifest[key] for key in ("d_vocab", "tokens_per_pass")}
     return replace(corpus, **known, assumed="")
+
+
+def _asked(source: Source, corpus: Forecast) -> int:
+    """Questions about a person; ConfigError if the corpus has none."""
+    world = source.config.get("world")
+    require(world == "bios", "world", world, "bios to ask questions")
+    asked = corpus.prompts.size > 0
+    require(asked, "settings.questions", asked, "true in a corpus to be asked about")
+    return corpus.prompts.shape[1]
+
+
+def _n_taught(source: Source, corpus: Forecast) -> int:
+    """People of the training half (physlm.data.qa.split_of)."""
+    return source.config.get("settings", {}).get("celebrities", 0) or corpus.n_people // 2
 
 
 def _model(source: Source, corpus: Forecast) -> ModelConfig:
