@@ -291,7 +291,8 @@ def _append(launcher: Path, log: Path) -> None:
 
 
 def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
+    # Ranks that fail at once share the file: the line ends of both may come after both texts.
+    lines = log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-TAIL:]
     return "\n".join(f"  | {line}" for line in lines)
 
 
