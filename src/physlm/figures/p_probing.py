@@ -126,4 +126,4 @@ def _widest(frame: pd.DataFrame) -> str:
     if not known:
         return ""
     middle, most = 100 * np.median(known), 100 * max(known)
-    return f"; 95 % intervals ± {middle:.1f} (median) to ± {most:.1f} (widest)"
+    return f"\n95 % intervals ± {middle:.1f} (median) to ± {most:.1f} (widest)"
