@@ -226,7 +226,7 @@ def test_an_error_in_the_ranks_is_one_clear_failure(project: Project) -> None:
     assert text.count("FAILED: ") == 1
     assert ": exit status 2; the end of logs/laptop/pretrain/capacity/" in text
     end = [line for line in text.splitlines() if line.startswith("  | ")]
-    assert end[-1].endswith("error: this toy was told to fail")
+    assert end[-1] == "  | error: this toy was told to fail"
     assert "  | trouble ahead" in end
     assert gone(project)
 

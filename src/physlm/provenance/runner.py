@@ -291,8 +291,7 @@ def _append(launcher: Path, log: Path) -> None:
 
 
 def _tail(log: Path) -> str:
-    # Ranks that fail at once share the file: the line ends of both may come after both texts.
-    lines = log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-TAIL:]
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
     return "\n".join(f"  | {line}" for line in lines)
 
 

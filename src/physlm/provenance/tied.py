@@ -25,6 +25,8 @@ def main() -> None:
         sys.exit(1)
     log = os.environ.get("PHYSLM_LOG")
     if log:
+        # Unbuffered, a line and its end are two writes, between which those of other ranks get.
+        os.environ.pop("PYTHONUNBUFFERED", None)
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), sys.stderr.fileno())
     os.execvp(sys.argv[1], sys.argv[1:])
 
