@@ -12,7 +12,7 @@ A file names its terminals, 1 to T, and gives one line to each nonterminal; # be
     4: 1 1
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,8 @@ from physlm.config import ConfigError
 RESOURCES = ("tables/*.txt",)
 TABLES = Path(__file__).parent / "tables"
 
-Rules = Mapping[int, tuple[tuple[int, ...], ...]]
+Body = tuple[int, ...]
+Rules = Mapping[int, tuple[Body, ...]]
 
 
 class GrammarError(ConfigError):
@@ -110,7 +111,8 @@ class Grammar:
     def below(self, root: int) -> "Grammar":
         """The grammar of what `root` derives; ConfigError if that is no nonterminal."""
         if root not in self.rules:
-            raise GrammarError(f"{self.name}: root={root}: must be one of {_list(self.rules)}")
+            allowed = ", ".join(map(str, sorted(self.rules)))
+            raise GrammarError(f"{self.name}: root={root}: must be one of {allowed}")
         if root == self.root:
             return self
         kept, todo = {}, [root]
@@ -158,7 +160,7 @@ def parse(text: str, name: str, where: str = "") -> Grammar:
     """The grammar that a file's text gives; GrammarError names `where` (or name) and the line."""
     where = where or name
     terminals: int | None = None
-    rules: dict[int, tuple[tuple[int, ...], ...]] = {}
+    rules: dict[int, tuple[Body, ...]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         content = line.partition("#")[0].strip()
         if not content:
@@ -170,8 +172,9 @@ def parse(text: str, name: str, where: str = "") -> Grammar:
         if head.strip() == "terminals":
             if terminals is not None:
                 raise GrammarError(f"{place}: the terminals are given twice")
-            terminals = len(_numbers(tail, place))
-            if _numbers(tail, place) != tuple(range(1, terminals + 1)):
+            given = _numbers(tail, place)
+            terminals = len(given)
+            if given != tuple(range(1, terminals + 1)):
                 raise GrammarError(f"{place}: terminals must be 1, 2, ... in order")
             continue
         (symbol,) = _numbers(head, place, single=True)
@@ -183,7 +186,7 @@ def parse(text: str, name: str, where: str = "") -> Grammar:
     return Grammar.of(name, terminals, rules)
 
 
-def _numbers(text: str, place: str, single: bool = False) -> tuple[int, ...]:
+def _numbers(text: str, place: str, single: bool = False) -> Body:
     words = text.split()
     if not words:
         raise GrammarError(f"{place}: an empty body; every alternative needs at least one symbol")
@@ -251,9 +254,7 @@ def _heights(name: str, rules: Rules, terminals: set[int]) -> dict[int, int]:
     return height
 
 
-def _one_level(
-    name: str, symbol: int, bodies: tuple[tuple[int, ...], ...], height: dict[int, int]
-) -> int:
+def _one_level(name: str, symbol: int, bodies: Sequence[Body], height: dict[int, int]) -> int:
     """The height that all children of a symbol have; GrammarError if they differ."""
     counts = [height[child] for body in bodies for child in body]
     usual = max(set(counts), key=lambda h: (counts.count(h), h))
@@ -267,13 +268,9 @@ def _one_level(
     return usual
 
 
-def _alternatives(bodies: tuple[tuple[int, ...], ...] | list[tuple[int, ...]]) -> str:
+def _alternatives(bodies: Sequence[Body]) -> str:
     return " | ".join(" ".join(map(str, body)) for body in bodies)
 
 
-def _rule(symbol: int, bodies: tuple[tuple[int, ...], ...] | list[tuple[int, ...]]) -> str:
+def _rule(symbol: int, bodies: Sequence[Body]) -> str:
     return f"rule {symbol}: {_alternatives(bodies)}"
-
-
-def _list(symbols: Rules) -> str:
-    return ", ".join(map(str, sorted(symbols)))
