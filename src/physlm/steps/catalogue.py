@@ -78,6 +78,22 @@ def _figure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     return [f"physlm.figures.{config.get('figure')}"]
 
 
+def _texts(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    from physlm.data.fresh import WORLDS
+
+    world = config.get("world")
+    require(world in WORLDS, "world", world, f"one of {', '.join(sorted(WORLDS))}")
+    return [WORLDS[str(world)]]
+
+
+def _measure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    from physlm.evaluate.config import MEASURES
+
+    measure = config.get("measure")
+    require(measure in MEASURES, "measure", measure, f"one of {', '.join(sorted(MEASURES))}")
+    return [MEASURES[str(measure)][0]]
+
+
 CORPUS = (
     "manifest.json",
     "profiles.npy",
@@ -128,6 +144,14 @@ STEPS: dict[str, Step] = {
         execution=EXECUTION,
         distributed=True,
     ),
+    "fresh": Step(
+        module="physlm.steps.fresh",
+        outputs=(*MODEL, "metrics.jsonl"),
+        settings="physlm.train.fresh:FreshConfig",
+        parts=_texts,
+        execution=EXECUTION,
+        distributed=True,
+    ),
     "measure": Step(
         module="physlm.steps.measure",
         outputs=("measure.json",),
@@ -147,6 +171,20 @@ STEPS: dict[str, Step] = {
         outputs=("probe.json",),
         settings="physlm.probe.config:ProbeConfig",
         parts=_corpus_world,
+        execution=EXECUTION,
+        reads={"model": MODEL},
+    ),
+    "evaluate": Step(
+        module="physlm.steps.evaluate",
+        outputs=("evaluate.json",),
+        settings="physlm.evaluate.config:EvaluateConfig",
+        parts=_measure,
+        reads={"model": MODEL},
+    ),
+    "tree_probe": Step(
+        module="physlm.steps.tree_probe",
+        outputs=("tree_probe.json",),
+        settings="physlm.probe.trees_config:TreeProbeConfig",
         execution=EXECUTION,
         reads={"model": MODEL},
     ),
