@@ -62,14 +62,15 @@ class Trees:
         start, stop = self.strings.offsets[i], self.strings.offsets[i + 1]
         ancestor, symbol = self.ancestor[:, start:stop], self.symbol[:, start:stop]
         bottom = len(ancestor) - 1
+        begins = np.ones(ancestor.shape, bool)
+        begins[:, 1:] = ancestor[:, 1:] != ancestor[:, :-1]
         words: list[str] = []
-        for at in range(ancestor.shape[1]):
-            changed = ancestor[:, at] != ancestor[:, at - 1] if at else np.ones(bottom + 1, bool)
-            top = int(changed.argmax())
-            if at:
+        for top, column in zip(begins.argmax(0).tolist(), symbol.T.tolist(), strict=True):
+            # The nodes from depth `top` on begin here, so those before it ended.
+            if words:
                 words[-1] += ")" * (bottom - top)
-            words += [f"({s}" for s in symbol[top:bottom, at]]
-            words.append(str(symbol[bottom, at]))
+            words += [f"({s}" for s in column[top:bottom]]
+            words.append(str(column[bottom]))
         return " ".join(words) + ")" * bottom
 
     def _ends(self) -> np.ndarray:
