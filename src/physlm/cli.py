@@ -47,6 +47,12 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         add_bits_parser(verbs)
     else:
         verbs.add_parser("bits", help="count the bits of a world of people")
+    if "grammar" in arguments[:1]:
+        from physlm.data.grammars.grammar_cli import add_grammar_parser
+
+        add_grammar_parser(verbs)
+    else:
+        verbs.add_parser("grammar", help="look at a grammar of Part 1")
     return parser
 
 
