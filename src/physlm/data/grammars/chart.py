@@ -110,12 +110,18 @@ def binary(grammar: Grammar) -> kernels.Binary:
                     head = body[0] if len(body) == 2 else body[:-1]
                     rules.append((numbers[head], numbers[body[-1]]))
             add(symbol, rules, depth, column)
+    begun: list[set[int]] = [set() for _ in bodies]
+    for symbol, rules in enumerate(bodies):
+        for left, _ in rules:
+            begun[left].add(symbol)
     flat = np.array([rule for rules in bodies for rule in rules], np.int32).reshape(-1, 2)
     return kernels.Binary(
         n_terminals=grammar.n_terminals,
         rules=np.cumsum([0, *map(len, bodies)]).astype(np.int32),
         left=flat[:, 0].copy(),
         right=flat[:, 1].copy(),
+        parents=np.cumsum([0, *map(len, begun)]).astype(np.int32),
+        parent=np.array([symbol for symbols in begun for symbol in sorted(symbols)], np.int32),
         weight=np.array([1 / max(len(rules), 1) for rules in bodies]),
         depth=np.array([depth for depth, _ in depths], np.int32),
         column=np.array([column for _, column in depths], np.int32),

@@ -24,7 +24,8 @@ class Binary(NamedTuple):
 
     Symbols 0 to T - 1 are the terminals 1 to T, the last is the root. rules [S + 1]: those of
     symbol s are rules[s] to rules[s + 1] - 1; left, right [R]: the body of each (right is -1 in a
-    body of one); weight [S]: the probability of each alternative of s; depth, column [S]: the level
+    body of one); parents [S + 1]: the symbols that have a body which begins with s are parent[A]
+    from parents[s] to parents[s + 1] - 1; weight [S]: the probability of each alternative of s; depth, column [S]: the level
     of s and its place there, -1 for the auxiliary symbols, which stand for beginnings of bodies.
     """
 
@@ -32,6 +33,8 @@ class Binary(NamedTuple):
     rules: np.ndarray
     left: np.ndarray
     right: np.ndarray
+    parents: np.ndarray
+    parent: np.ndarray
     weight: np.ndarray
     depth: np.ndarray
     column: np.ndarray
@@ -40,9 +43,10 @@ class Binary(NamedTuple):
 class Chart(NamedTuple):
     """What every symbol derives from every place of a string of n tokens.
 
-    The entries of symbol s from place i (0 to n) are those from first[s * (n + 1) + i] to the next
+    The entries of symbol s from place i (0 to n) are those from first[i * (S + 1) + s] to the next
     first; each has its end, its probability (value, exponent) and the number of its derivations.
-    The arrays may be longer than what is used. The root is charted from place 0 alone.
+    The arrays may be longer than what is used. The root is charted from place 0 alone. Places are
+    charted from the last to the first: the entries of place 0 are the last.
     """
 
     first: np.ndarray
@@ -99,18 +103,10 @@ def _ratio(value, exponent, whole, whole_exponent):
 
 
 @numba.njit(cache=True)
-def _longer(array, size):
-    longer = np.empty(size, array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
-@numba.njit(cache=True)
-def empty_chart(grammar, longest):
-    """A chart to be filled for strings of up to `longest` tokens."""
-    size = 16 * longest + 16
+def empty_chart(grammar, longest, size):
+    """A chart for strings of up to `longest` tokens, with room for `size` entries."""
     return Chart(
-        np.empty(len(grammar.weight) * (longest + 1) + 1, np.int64),
+        np.empty((longest + 1) * (len(grammar.weight) + 1), np.int64),
         np.empty(size, np.int32),
         np.empty(size, np.float64),
         np.empty(size, np.int32),
@@ -119,70 +115,79 @@ def empty_chart(grammar, longest):
 
 
 @numba.njit(cache=True)
-def inside(grammar, emission, tokens, chart, slot):
-    """Fill the chart of a string; returns it, with longer arrays where they were too short.
+def inside(grammar, emission, tokens, chart):
+    """Fill the chart of a string (its `first` is long enough); returns it, or a larger one.
 
-    slot: at least n + 1 integers to work with.
+    Where the chart is too small it is filled anew: arrays that may change within the loops of
+    _inside would make these several times slower.
     """
+    while not _inside(grammar, emission, tokens, chart):
+        end = chart.end
+        longest = len(chart.first) // (len(grammar.weight) + 1) - 1
+        chart = empty_chart(grammar, longest, 2 * len(end))
+    return chart
+
+
+@numba.njit(cache=True)
+def _inside(grammar, emission, tokens, chart):
+    """Fill the chart; False if it is too small."""
+    # Members of a tuple are taken out once: each access would count references, which is slow.
     first, end, value, exponent, count = chart
-    n, n_symbols, used = len(tokens), len(grammar.weight), 0
-    slot[: n + 1] = -1
-    for s in range(n_symbols):
-        weight = grammar.weight[s]
-        for i in range(n + 1):
-            # A slot below `begin` was left by an earlier place, so slots need no clearing.
+    rules, left, right, weight = grammar.rules, grammar.left, grammar.right, grammar.weight
+    parents, parent = grammar.parents, grammar.parent
+    n_terminals, n, n_symbols, used = grammar.n_terminals, len(tokens), len(weight), 0
+    root, row = n_symbols - 1, n_symbols + 1
+    slot = np.full(n + 1, -1, np.int64)  # the entry with this end, if it is of this list
+    wanted = np.full(n_symbols, -1, np.int64)  # the last place where a body of s may begin
+    first[n * row : (n + 1) * row] = 0
+    for i in range(n - 1, -1, -1):
+        for s in range(n_symbols):
             begin = used
-            first[s * (n + 1) + i] = begin
-            if i == n or (s == n_symbols - 1 and i > 0):
-                continue
-            if used + n > len(end):
-                size = 2 * len(end) + n
-                end, value = _longer(end, size), _longer(value, size)
-                exponent, count = _longer(exponent, size), _longer(count, size)
-            if s < grammar.n_terminals:
+            first[i * row + s] = begin
+            if used + n - i > len(end):
+                return False
+            if s < n_terminals:
                 emitted = emission[s + 1, tokens[i]]
                 if emitted > 0.0:
                     end[used], count[used] = i + 1, 1.0
                     value[used], exponent[used] = _normal(emitted, 0)
                     used += 1
-                continue
-            for r in range(grammar.rules[s], grammar.rules[s + 1]):
-                right = grammar.right[r]
-                place = grammar.left[r] * (n + 1) + i
-                for p in range(first[place], first[place + 1]):
-                    if right < 0:
-                        q_begin, q_end = 0, 1
-                    else:
-                        after = right * (n + 1) + end[p]
-                        q_begin, q_end = first[after], first[after + 1]
-                    for q in range(q_begin, q_end):
-                        if right < 0:
-                            e, v, x, c = end[p], value[p], exponent[p], count[p]
+            elif wanted[s] == i and (s < root or i == 0):
+                for r in range(rules[s], rules[s + 1]):
+                    place = i * row + left[r]
+                    for p in range(first[place], first[place + 1]):
+                        if right[r] < 0:
+                            q_begin, q_end = p, p + 1
                         else:
-                            e, v = end[q], value[p] * value[q]
-                            x, c = exponent[p] + exponent[q], count[p] * count[q]
-                            if v < SMALL:
-                                v *= LARGE
-                                x -= 1
-                        at = slot[e]
-                        if at >= begin:
-                            value[at], exponent[at] = _sum(value[at], exponent[at], v, x)
-                            count[at] += c
-                        else:
-                            slot[e] = used
-                            end[used], value[used], exponent[used], count[used] = e, v, x, c
-                            used += 1
-            for at in range(begin, used):
-                value[at], exponent[at] = _normal(value[at] * weight, exponent[at])
-    first[n_symbols * (n + 1)] = used
-    return Chart(first, end, value, exponent, count)
+                            after = end[p] * row + right[r]
+                            q_begin, q_end = first[after], first[after + 1]
+                        for q in range(q_begin, q_end):
+                            e, v, x, c = end[q], value[q], exponent[q], count[q]
+                            if right[r] >= 0:
+                                v, x, c = v * value[p], x + exponent[p], c * count[p]
+                                if v < SMALL:
+                                    v, x = v * LARGE, x - 1
+                            at = slot[e]
+                            if at >= begin:
+                                value[at], exponent[at] = _sum(value[at], exponent[at], v, x)
+                                count[at] += c
+                            else:
+                                slot[e] = used
+                                end[used], value[used], exponent[used], count[used] = e, v, x, c
+                                used += 1
+                for at in range(begin, used):
+                    value[at], exponent[at] = _normal(value[at] * weight[s], exponent[at])
+            if used > begin:
+                for a in range(parents[s], parents[s + 1]):
+                    wanted[parent[a]] = i
+        first[i * row + n_symbols] = used
+    return True
 
 
 @numba.njit(cache=True)
 def whole(chart, n_symbols, n):
     """The entry of the root over all n tokens, or -1."""
-    root = (n_symbols - 1) * (n + 1)
-    for p in range(chart.first[root], chart.first[root + 1]):
+    for p in range(chart.first[n_symbols - 1], chart.first[n_symbols]):
         if chart.end[p] == n:
             return p
     return -1
@@ -194,10 +199,10 @@ def scores(grammar, emission, tokens, offsets, log2_prob, n_parses):
     longest = 0
     for k in range(len(offsets) - 1):
         longest = max(longest, offsets[k + 1] - offsets[k])
-    chart, slot = empty_chart(grammar, longest), np.empty(longest + 1, np.int64)
+    chart = empty_chart(grammar, longest, 16 * (longest + 1))
     for k in range(len(offsets) - 1):
         text = tokens[offsets[k] : offsets[k + 1]]
-        chart = inside(grammar, emission, text, chart, slot)
+        chart = inside(grammar, emission, text, chart)
         p = whole(chart, len(grammar.weight), len(text))
         if p < 0:
             log2_prob[k], n_parses[k] = -np.inf, 0.0
