@@ -27,7 +27,7 @@ class EvaluateConfig:
     """A measure by name, its settings, and the CPU threads it may use."""
 
     measure: str
-    settings: dict[str, Any]
+    settings: dict
     threads: int = 1
 
     def __post_init__(self) -> None:

@@ -1,7 +1,6 @@
 """The settings of training on texts that never repeat. Needs no torch."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from physlm.config import require
 from physlm.data.fresh import world_config
@@ -19,7 +18,7 @@ class FreshConfig(TrainConfig):
 
     seed: int
     world: str
-    settings: dict[str, Any]
+    settings: dict
     model: ModelSettings
     stream: StreamConfig
     n_steps: int

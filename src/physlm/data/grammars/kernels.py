@@ -71,7 +71,7 @@ class Reach(NamedTuple):
 
 
 @numba.njit(cache=True)
-def _sum(value, exponent, more, more_exponent):  # noqa: ANN001, ANN202
+def _sum(value, exponent, more, more_exponent):
     """The sum of two pairs; the first may be 0."""
     if exponent == more_exponent:
         return value + more, exponent

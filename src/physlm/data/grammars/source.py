@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -19,19 +20,48 @@ from physlm.random import generator
 class Config:
     """A grammar by name or file, from the symbol `root` down (None: all of it).
 
-    bags: what its terminals show instead of themselves (Part 1's implicit grammars); they are dealt
-    by bags_seed. perturbation: of the texts that are trained on.
+    bags, vocabulary, weights: what terminals show instead of themselves (Part 1's implicit
+    grammars, physlm.data.grammars.implicit); bags_seed deals the bags. perturbation, gamma, rate:
+    of the strings that are trained on (physlm.data.grammars.perturb).
     """
 
     grammar: str
     root: int | None = None
-    bags: BagsConfig | None = None
+    bags: Literal["none", "disjoint", "overlap"] = "none"
+    vocabulary: int | None = None
+    weights: Literal["uniform", "rank"] = "uniform"
     bags_seed: int = 0
-    perturbation: Perturbation | None = None
+    perturbation: Literal["none", "token", "symbol", "symbol-fixed"] = "none"
+    gamma: float = 0.0
+    rate: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.bags_seed >= 0, "bags_seed", self.bags_seed, "0 or more")
-        named(self.grammar, self.root)
+        grammar = named(self.grammar, self.root)
+        if self.bags == "none":
+            require(self.vocabulary is None, "vocabulary", self.vocabulary, "null without bags")
+            require(self.weights == "uniform", "weights", self.weights, "uniform without bags")
+        else:
+            require(self.vocabulary is not None, "vocabulary", None, "given with bags")
+            self.dealt(grammar)
+        if self.perturbation == "none":
+            for key in ("gamma", "rate"):
+                value = getattr(self, key)
+                require(value == 0, key, value, "0 without a perturbation")
+        self.perturbed()
+
+    def dealt(self, grammar: Grammar) -> Bags | None:
+        """What each terminal may show; None if itself. ConfigError for too few tokens."""
+        if self.bags == "none":
+            return None
+        config = BagsConfig(vocabulary=self.vocabulary or 0, kind=self.bags, weights=self.weights)
+        return deal(config, grammar.n_terminals, generator(self.bags_seed, "bags"))
+
+    def perturbed(self) -> Perturbation | None:
+        """How training strings are perturbed, if they are."""
+        if self.perturbation == "none":
+            return None
+        return Perturbation(kind=self.perturbation, gamma=self.gamma, rate=self.rate)
 
 
 class Source:
@@ -44,17 +74,13 @@ class Source:
     @property
     def vocabulary(self) -> list[str]:
         """What every token spells; token 0 is EOS."""
-        bags = self.config.bags
-        n = self.grammar.n_terminals if bags is None else bags.vocabulary
+        n = self.config.vocabulary or self.grammar.n_terminals
         return ["EOS", *map(str, range(1, n + 1))]
 
     @cached_property
     def bags(self) -> Bags | None:
         """What each terminal may show, if not itself."""
-        if self.config.bags is None:
-            return None
-        rng = generator(self.config.bags_seed, "bags")
-        return deal(self.config.bags, self.grammar.n_terminals, rng)
+        return self.config.dealt(self.grammar)
 
     @property
     def emission(self) -> np.ndarray | None:
@@ -63,9 +89,10 @@ class Source:
 
     def draw(self, n: int, rng: np.random.Generator) -> Strings:
         """n independent strings for training, perturbed as the settings say."""
-        if self.config.perturbation is None:
+        perturbation = self.config.perturbed()
+        if perturbation is None:
             return self.draw_clean(n, rng)
-        strings, _ = sample_perturbed(self.grammar, n, self.config.perturbation, rng)
+        strings, _ = sample_perturbed(self.grammar, n, perturbation, rng)
         return self._shown(strings, rng)
 
     def draw_clean(self, n: int, rng: np.random.Generator) -> Strings:

@@ -25,7 +25,7 @@ def measure(folder: Path, config: RobustnessConfig) -> dict[str, Any]:
     clean = cut_at(tested, config.cut)
     rng = generator(config.seed, "test", "corrupt")
     n_tokens = len(trained.source.vocabulary) - 1
-    changed = list(corrupt(Strings.of(clean), config.rate, n_tokens, rng))
+    changed = list(corrupt(Strings.of(clean), n_tokens, config.rate, rng))
     nothing = [prefix[:0] for prefix in clean]
     results = []
     for temperature in config.temperatures:
@@ -47,13 +47,13 @@ def measure(folder: Path, config: RobustnessConfig) -> dict[str, Any]:
                 }
             )
     n_changed = [(a != b).sum() for a, b in zip(clean, changed, strict=True)]
-    perturbation = trained.source.config.perturbation
+    settings = trained.source.config
     return {
         **trained.facts,
         "measure_seed": config.seed,
-        "perturbation": None if perturbation is None else perturbation.kind,
-        "perturbed_share": 0.0 if perturbation is None else perturbation.share,
-        "perturbed_rate": None if perturbation is None else perturbation.rate,
+        "perturbation": settings.perturbation,
+        "gamma": settings.gamma,
+        "perturbed_rate": settings.rate,
         "cut": config.cut,
         "rate": config.rate,
         "tokens_changed": float(np.sum(n_changed) / sum(map(len, clean))),
