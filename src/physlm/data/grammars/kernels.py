@@ -59,15 +59,13 @@ class Chart(NamedTuple):
 class Reach(NamedTuple):
     """value, exponent [n + 1, S]: P(x_1..x_k is produced and symbol s begins next), by k and s.
 
-    prefix, prefix_exponent [n + 1]: P(a string begins x_1..x_k). possible [1]: the k up to which
-    prefixes are possible and the arrays are filled.
+    prefix, prefix_exponent [n + 1]: P(a string begins x_1..x_k).
     """
 
     value: np.ndarray
     exponent: np.ndarray
     prefix: np.ndarray
     prefix_exponent: np.ndarray
-    possible: np.ndarray
 
 
 @numba.njit(cache=True)
@@ -209,3 +207,157 @@ def scores(grammar, emission, tokens, offsets, log2_prob, n_parses):
         else:
             log2_prob[k] = math.log2(chart.value[p]) + UNIT * chart.exponent[p]
             n_parses[k] = chart.count[p]
+
+
+@numba.njit(cache=True)
+def empty_reach(grammar, longest):
+    """A reach for strings of up to `longest` tokens."""
+    n_symbols = len(grammar.weight)
+    return Reach(
+        np.empty((longest + 1, n_symbols)),
+        np.empty((longest + 1, n_symbols), np.int32),
+        np.empty(longest + 1),
+        np.empty(longest + 1, np.int32),
+    )
+
+
+@numba.njit(cache=True)
+def fill_reach(grammar, emission, tokens, chart, reach):
+    """Fill the reach of a string; returns the length of its longest possible prefix.
+
+    The reach is filled up to there. Every symbol is expanded from left to right (Part 1, the
+    dynamic program of generation): its first child begins where it begins, the second wherever
+    the first may end.
+    """
+    first, end, value, exponent = chart.first, chart.end, chart.value, chart.exponent
+    rules, left, right, weight = grammar.rules, grammar.left, grammar.right, grammar.weight
+    out, out_exponent, prefix, prefix_exponent = reach
+    n, n_symbols, n_terminals = len(tokens), len(weight), grammar.n_terminals
+    row = n_symbols + 1
+    out[: n + 1] = 0.0
+    out[0, n_symbols - 1], out_exponent[0, n_symbols - 1] = 1.0, 0
+    prefix[0], prefix_exponent[0] = 1.0, 0
+    for k in range(n + 1):
+        if k > 0:
+            v, x = 0.0, 0
+            for t in range(n_terminals):
+                one = out[k - 1, t] * emission[t + 1, tokens[k - 1]]
+                if one > 0.0:
+                    v, x = _sum(v, x, one, out_exponent[k - 1, t])
+            if v == 0.0:
+                return k - 1
+            prefix[k], prefix_exponent[k] = _normal(v, x)
+        for s in range(n_symbols - 1, n_terminals - 1, -1):
+            if out[k, s] == 0.0:
+                continue
+            v, x = _normal(out[k, s] * weight[s], out_exponent[k, s])
+            for r in range(rules[s], rules[s + 1]):
+                a, b = left[r], right[r]
+                out[k, a], out_exponent[k, a] = _sum(out[k, a], out_exponent[k, a], v, x)
+                if b >= 0:
+                    for p in range(first[k * row + a], first[k * row + a + 1]):
+                        e = end[p]
+                        one, one_exponent = _normal(v * value[p], x + exponent[p])
+                        out[e, b], out_exponent[e, b] = _sum(
+                            out[e, b], out_exponent[e, b], one, one_exponent
+                        )
+    return n
+
+
+@numba.njit(cache=True)
+def next_rows(grammar, emission, tokens, offsets, rows, log2_prefix, possible):
+    """Write for each string its possible[k], and for its prefixes up to there the next tokens.
+
+    rows [N + n, V + 1] (column 0: the end) and log2_prefix [N + n] are string after string, with
+    a row more than tokens for each.
+    """
+    longest = 0
+    for k in range(len(offsets) - 1):
+        longest = max(longest, offsets[k + 1] - offsets[k])
+    chart, reach = empty_chart(grammar, longest, 16 * (longest + 1)), empty_reach(grammar, longest)
+    value, exponent, prefix, prefix_exponent = reach
+    root = len(grammar.weight) - 1
+    for k in range(len(offsets) - 1):
+        text = tokens[offsets[k] : offsets[k + 1]]
+        chart = inside(grammar, emission, text, chart)
+        possible[k] = fill_reach(grammar, emission, text, chart, reach)
+        mine = rows[offsets[k] + k : offsets[k + 1] + k + 1]
+        mine[:] = 0.0
+        if len(text) > 0:
+            for p in range(chart.first[root], chart.first[root + 1]):
+                e = chart.end[p]
+                if e <= possible[k]:
+                    mine[e, 0] = _ratio(
+                        chart.value[p], chart.exponent[p], prefix[e], prefix_exponent[e]
+                    )
+        for i in range(possible[k] + 1):
+            v, x = prefix[i], prefix_exponent[i]
+            log2_prefix[offsets[k] + k + i] = math.log2(v) + UNIT * x
+            for t in range(grammar.n_terminals):
+                if value[i, t] > 0.0:
+                    share = _ratio(value[i, t], exponent[i, t], v, x)
+                    for token in range(1, emission.shape[1]):
+                        mine[i, token] += share * emission[t + 1, token]
+
+
+@numba.njit(cache=True)
+def fill_beginnings(grammar, n, chart, reach, beginnings):
+    """Chart the beginnings: from place i symbol s derives something that begins x_i+1..x_e.
+
+    As `inside`, but the string may end anywhere within the symbol, and only symbols that the reach
+    has at that place are charted. Counts are not filled. Returns the chart, or a larger one.
+    """
+    while not _beginnings(grammar, n, chart, reach, beginnings):
+        beginnings = empty_chart(grammar, n, 2 * len(beginnings.end))
+    return beginnings
+
+
+@numba.njit(cache=True)
+def _beginnings(grammar, n, chart, reach, beginnings):
+    """Fill the chart of beginnings; False if it is too small."""
+    first, end, value, exponent = chart.first, chart.end, chart.value, chart.exponent
+    first_2, end_2, value_2, exponent_2, _ = beginnings
+    rules, left, right, weight = grammar.rules, grammar.left, grammar.right, grammar.weight
+    n_terminals, n_symbols, used, reached = grammar.n_terminals, len(weight), 0, reach.value
+    row = n_symbols + 1
+    slot = np.full(n + 1, -1, np.int64)
+    first_2[n * row : (n + 1) * row] = 0
+    for i in range(n - 1, -1, -1):
+        for s in range(n_symbols):
+            begin = used
+            first_2[i * row + s] = begin
+            if used + n - i > len(end_2):
+                return False
+            if reached[i, s] == 0.0:
+                continue
+            if s < n_terminals:
+                for p in range(first[i * row + s], first[i * row + s + 1]):
+                    end_2[used], value_2[used], exponent_2[used] = end[p], value[p], exponent[p]
+                    used += 1
+                continue
+            for r in range(rules[s], rules[s + 1]):
+                a, b = i * row + left[r], right[r]
+                # The end lies within the left child, or in the right one after an end of the left:
+                # p = -1 stands for the first.
+                for p in range(first[a] - 1, first[a + 1] if b >= 0 else first[a]):
+                    if p < first[a]:
+                        q_begin, q_end, v_left, x_left = first_2[a], first_2[a + 1], 1.0, 0
+                    else:
+                        after = end[p] * row + b
+                        q_begin, q_end = first_2[after], first_2[after + 1]
+                        v_left, x_left = value[p], exponent[p]
+                    for q in range(q_begin, q_end):
+                        e = end_2[q]
+                        v, x = _normal(v_left * value_2[q], x_left + exponent_2[q])
+                        at = slot[e]
+                        if at >= begin:
+                            value_2[at], exponent_2[at] = _sum(value_2[at], exponent_2[at], v, x)
+                        else:
+                            slot[e] = used
+                            end_2[used], value_2[used], exponent_2[used] = e, v, x
+                            used += 1
+            for at in range(begin, used):
+                value_2[at], exponent_2[at] = _normal(value_2[at] * weight[s], exponent_2[at])
+        first_2[i * row + n_symbols] = used
+    return True
+
