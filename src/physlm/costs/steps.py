@@ -1,12 +1,14 @@
 """What a job of each kind costs, reckoned from its settings; a step without an entry: no price."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from physlm.config import build, require
-from physlm.costs.flops import forward_flops, training_flops
+from physlm.costs import grammars
+from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source, training
+from physlm.costs.flops import forward_flops
 from physlm.data.corpus import DataConfig
 from physlm.data.forecast import Forecast, forecast
 from physlm.evaluate.capacity import MeasureConfig
@@ -14,56 +16,18 @@ from physlm.evaluate.qa import ExamConfig
 from physlm.files import read_json
 from physlm.model.config import ModelConfig, ModelSettings, count_parameters
 from physlm.probe.config import ProbeConfig
-from physlm.train.config import LoraSettings, PretrainConfig, StreamConfig, TrainConfig
+from physlm.train.config import LoraSettings, PretrainConfig, StreamConfig
 from physlm.train.questions import FinetuneConfig, MixedConfig
-
-# Weights stay in fp32 at every precision; a checkpoint to resume from has Adam's two moments too,
-# and while a new one is written the old one is still there.
-WEIGHT_BYTES, CHECKPOINT_BYTES = 4, 2 * 3 * 4
 
 EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
 
-# model.json and metrics.jsonl (some 200 records) of a training; measure.json; exam.json; a record
-# of probe.json.
-TRAINING_NOTES, MEASURE_NOTES, EXAM_NOTES, PROBE_RECORD = 30_000, 900, 3500, 200
+# measure.json; exam.json; a record of probe.json.
+MEASURE_NOTES, EXAM_NOTES, PROBE_RECORD = 900, 3500, 200
 
 # Attributes that are probed by task; tokens of a full name by tokeniser, the others' as GPT-2 has
 # them on average.
 PROBED = {"first": 6, "whole": 5}
 NAME_TOKENS, NAME_TOKENS_BPE = {"symbols": 3, "words": 3}, 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What one job costs.
-
-    tokens: trained on, scored, or written (data). n_calls: updates, or batches scored. kept_bytes
-    stay; scratch_bytes more are needed while it runs. assumed: what was taken for granted.
-    """
-
-    tokens: int
-    kept_bytes: int
-    scratch_bytes: int = 0
-    flops: float = 0.0
-    n_params: int | None = None
-    n_calls: int = 0
-    n_layers: int = 0
-    d_model: int = 0
-    precision: str = "fp32"
-    threads: int = 1
-    backward: bool = False
-    assumed: str = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The job behind an input role: its settings, its folder if what is there is valid, and the
-    jobs behind its own input roles.
-    """
-
-    config: Mapping[str, Any]
-    folder: str | None
-    sources: Mapping[str, "Source"] = field(default_factory=dict)
 
 
 def data(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -100,7 +64,7 @@ def finetune(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
         steps = max(1, round(run.passes * n_asked / run.batch_size))
     trained = count_parameters(base) if run.lora is None else _n_adapters(base, run.lora)
     shape = steps, run.batch_size, round(float((corpus.prompts + corpus.answers).max()))
-    return _training(run, base, _finetuned(base, run), trained, shape, corpus.assumed)
+    return training(run, base, _finetuned(base, run), trained, shape, corpus.assumed)
 
 
 def _windows(exposures: float, corpus: Forecast, n_tokens: int) -> int:
@@ -113,36 +77,7 @@ def _windows(exposures: float, corpus: Forecast, n_tokens: int) -> int:
 def _new_model(run: PretrainConfig, corpus: Forecast, steps: int) -> Cost:
     model = run.model.resolve(corpus.d_vocab + run.masked, run.stream.n_ctx)
     shape = steps, run.stream.rows, run.stream.n_ctx
-    return _training(run, model, model, count_parameters(model), shape, corpus.assumed)
-
-
-def _training(
-    run: TrainConfig,
-    model: ModelConfig,
-    left: ModelConfig,
-    n_trained: int,
-    shape: tuple[int, int, int],
-    assumed: str,
-) -> Cost:
-    """A training of n_trained weights of `model`, which leaves `left`; shape: steps, rows, tokens
-    of a row.
-    """
-    steps, rows, n_ctx = shape
-    tokens, n_params = steps * rows * n_ctx, count_parameters(left)
-    return Cost(
-        tokens=tokens,
-        kept_bytes=n_params * WEIGHT_BYTES + TRAINING_NOTES,
-        scratch_bytes=n_trained * CHECKPOINT_BYTES if steps else 0,
-        flops=tokens * training_flops(model, n_ctx),
-        n_params=n_params,
-        n_calls=steps,
-        n_layers=model.n_layers,
-        d_model=model.d_model,
-        precision=run.precision,
-        threads=run.threads,
-        backward=True,
-        assumed=assumed,
-    )
+    return training(run, model, model, count_parameters(model), shape, corpus.assumed)
 
 
 def measure(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -293,4 +228,7 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "measure": measure,
     "exam": exam,
     "probe": probe,
+    "fresh": grammars.fresh,
+    "evaluate": grammars.evaluate,
+    "tree_probe": grammars.tree_probe,
 }

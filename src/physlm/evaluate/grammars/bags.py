@@ -22,7 +22,14 @@ def measure(folder: Path, config: BagsMeasure) -> dict[str, Any]:
     assert emission is not None
     weight = trained.model.embed.weight.detach().double().cpu().numpy()
     # EOS, and a masked model's mask token, are in no bag.
-    return {**trained.facts, **likeness(weight[1 : emission.shape[1]], emission[1:, 1:] > 0)}
+    settings = trained.source.config
+    return {
+        **trained.facts,
+        "bags": settings.bags,
+        "vocabulary": settings.vocabulary,
+        "weights": settings.weights,
+        **likeness(weight[1 : emission.shape[1]], emission[1:, 1:] > 0),
+    }
 
 
 def likeness(embeddings: np.ndarray, member: np.ndarray) -> dict[str, Any]:
