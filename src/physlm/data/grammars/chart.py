@@ -40,9 +40,7 @@ def score(grammar: Grammar, strings: Strings, emission: np.ndarray | None = None
     emission = emissions(grammar, emission)
     check(strings, emission, empty=False)
     log2_prob, n_parses = np.empty(len(strings)), np.empty(len(strings))
-    kernels.scores(
-        binary(grammar), emission, strings.tokens, strings.offsets, log2_prob, n_parses
-    )
+    kernels.scores(binary(grammar), emission, strings.tokens, strings.offsets, log2_prob, n_parses)
     return Scores(log2_prob > -np.inf, log2_prob, n_parses)
 
 
