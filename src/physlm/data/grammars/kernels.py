@@ -24,9 +24,10 @@ class Binary(NamedTuple):
 
     Symbols 0 to T - 1 are the terminals 1 to T, the last is the root. rules [S + 1]: those of
     symbol s are rules[s] to rules[s + 1] - 1; left, right [R]: the body of each (right is -1 in a
-    body of one); parents [S + 1]: the symbols that have a body which begins with s are parent[A]
-    from parents[s] to parents[s + 1] - 1; weight [S]: the probability of each alternative of s; depth, column [S]: the level
-    of s and its place there, -1 for the auxiliary symbols, which stand for beginnings of bodies.
+    body of one); parents [S + 1]: the symbols with a body that begins with s are parent[k] for k
+    from parents[s] to parents[s + 1] - 1; weight [S]: the probability of each alternative of s;
+    depth, column [S]: the level of s and its place there, -1 for the auxiliary symbols, which stand
+    for beginnings of bodies.
     """
 
     n_terminals: int
@@ -53,7 +54,7 @@ class Chart(NamedTuple):
     end: np.ndarray
     value: np.ndarray
     exponent: np.ndarray
-    count: np.ndarray
+    parses: np.ndarray
 
 
 class Reach(NamedTuple):
@@ -130,7 +131,7 @@ def inside(grammar, emission, tokens, chart):
 def _inside(grammar, emission, tokens, chart):
     """Fill the chart; False if it is too small."""
     # Members of a tuple are taken out once: each access would count references, which is slow.
-    first, end, value, exponent, count = chart
+    first, end, value, exponent, parses = chart
     rules, left, right, weight = grammar.rules, grammar.left, grammar.right, grammar.weight
     parents, parent = grammar.parents, grammar.parent
     n_terminals, n, n_symbols, used = grammar.n_terminals, len(tokens), len(weight), 0
@@ -147,7 +148,7 @@ def _inside(grammar, emission, tokens, chart):
             if s < n_terminals:
                 emitted = emission[s + 1, tokens[i]]
                 if emitted > 0.0:
-                    end[used], count[used] = i + 1, 1.0
+                    end[used], parses[used] = i + 1, 1.0
                     value[used], exponent[used] = _normal(emitted, 0)
                     used += 1
             elif wanted[s] == i and (s < root or i == 0):
@@ -160,18 +161,18 @@ def _inside(grammar, emission, tokens, chart):
                             after = end[p] * row + right[r]
                             q_begin, q_end = first[after], first[after + 1]
                         for q in range(q_begin, q_end):
-                            e, v, x, c = end[q], value[q], exponent[q], count[q]
+                            e, v, x, c = end[q], value[q], exponent[q], parses[q]
                             if right[r] >= 0:
-                                v, x, c = v * value[p], x + exponent[p], c * count[p]
+                                v, x, c = v * value[p], x + exponent[p], c * parses[p]
                                 if v < SMALL:
                                     v, x = v * LARGE, x - 1
                             at = slot[e]
                             if at >= begin:
                                 value[at], exponent[at] = _sum(value[at], exponent[at], v, x)
-                                count[at] += c
+                                parses[at] += c
                             else:
                                 slot[e] = used
-                                end[used], value[used], exponent[used], count[used] = e, v, x, c
+                                end[used], value[used], exponent[used], parses[used] = e, v, x, c
                                 used += 1
                 for at in range(begin, used):
                     value[at], exponent[at] = _normal(value[at] * weight[s], exponent[at])
@@ -206,7 +207,7 @@ def scores(grammar, emission, tokens, offsets, log2_prob, n_parses):
             log2_prob[k], n_parses[k] = -np.inf, 0.0
         else:
             log2_prob[k] = math.log2(chart.value[p]) + UNIT * chart.exponent[p]
-            n_parses[k] = chart.count[p]
+            n_parses[k] = chart.parses[p]
 
 
 @numba.njit(cache=True)
@@ -360,4 +361,3 @@ def _beginnings(grammar, n, chart, reach, beginnings):
                 value_2[at], exponent_2[at] = _normal(value_2[at] * weight[s], exponent_2[at])
         first_2[i * row + n_symbols] = used
     return True
-
