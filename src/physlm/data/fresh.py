@@ -29,9 +29,12 @@ BLOCK = 512
 
 
 class Source(Protocol):
-    """Texts of a world. vocabulary: what every token spells, EOS first."""
+    """Texts of a world."""
 
-    vocabulary: list[str]
+    @property
+    def vocabulary(self) -> list[str]:
+        """What every token spells, EOS first."""
+        ...
 
     def draw(self, n: int, rng: np.random.Generator) -> Strings:
         """n independent texts for training, without EOS."""

@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from physlm.config import require
+from physlm.data.grammars.ancestors import ceilings
 from physlm.data.grammars.grammar import Grammar
 from physlm.data.grammars.sample import Trees
+from physlm.data.grammars.strings import Strings
 from physlm.evaluate.grammars.trained import Trained, hidden, rows_of
 from physlm.model.transformer import init_weights
 from physlm.probe.positions import PositionProbes
@@ -204,3 +206,27 @@ def _hits(reader: Reader, batch: np.ndarray, size: int) -> Iterator[np.ndarray]:
         with torch.no_grad():
             best = reader(rows, (rows != 0).sum(1)).argmax(-1)
         yield (best == part[:, 1:].transpose(1, 2)).cpu().numpy()
+
+
+def _ceilings(
+    trained: Trained, tasks: list[Task], tested: Trees, config: TreeProbeConfig
+) -> list[float | None]:
+    """What no reader exceeds, on average, for each task; None where that was not worked out.
+
+    One who reads a causal model at a token knows the tokens up to it; one who reads everywhere, or
+    a bidirectional model, knows the string. In between (a causal model with a reach of 1 or more)
+    nothing is worked out.
+    """
+    causal_here = config.reach is not None and bool(trained.model.config.causal)
+    if not config.ceiling or (causal_here and config.reach):
+        return [None] * len(tasks)
+    strings = Strings.of([tested.strings[i] for i in range(config.ceiling)])
+    best = ceilings(
+        trained.source.grammar,
+        strings,
+        "prefix" if causal_here else "string",
+        trained.source.emission,
+    )
+    symbol = best.symbol if config.reach is None else best.symbol_at_ends
+    of = {"symbol": symbol, "boundary": best.boundary}
+    return [float(of[task.question][task.depth]) for task in tasks]

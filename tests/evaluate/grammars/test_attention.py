@@ -66,6 +66,7 @@ def by_loops(trees: Any, patterns: list[np.ndarray], config: AttentionConfig, de
 def test_excess_is_the_definition(tmp_path: Path, arch: str) -> None:
     model = {"n_layers": 2, "d_model": 16, "n_heads": 2, "arch": arch}
     trained = toy.train(tmp_path, model=model, settings=SETTINGS)
+    assert trained.source.grammar.n_levels == 4
     config = build(AttentionConfig, VALUES)
     trees = trained.source.trees(config.n, generator(config.seed, "test", "attention"))
     found = attention.measure(trained.folder, config)
@@ -76,9 +77,13 @@ def test_excess_is_the_definition(tmp_path: Path, arch: str) -> None:
             with torch.no_grad():
                 trained.model(torch.tensor([[0, *text.tolist()]]), capture, patterns=True)
             patterns.append(capture[f"blocks.{layer}.attn.pattern"][0, :, 1:, 1:].double().numpy())
-        mean, wanted = by_loops(trees, patterns, config, range(1, trained.source.grammar.n_levels - 1))
+        mean, wanted = by_loops(
+            trees, patterns, config, range(1, trained.source.grammar.n_levels - 1)
+        )
         by_distance = np.array(found["by_distance"][layer])
-        np.testing.assert_allclose(by_distance, np.array([mean[p] for p in sorted(mean)]).T, atol=1e-6)
+        np.testing.assert_allclose(
+            by_distance, np.array([mean[p] for p in sorted(mean)]).T, atol=1e-6
+        )
         records = [record for record in found["excess"] if record["layer"] == layer]
         assert len(records) == len(wanted)
         for record in records:

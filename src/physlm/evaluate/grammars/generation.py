@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.special
 import torch
 
 from physlm.data.fresh import EOS, seen_share
 from physlm.data.grammars.chart import score
-from physlm.data.grammars.divergence import cross_entropy_gap, divergence
+from physlm.data.grammars.divergence import divergence, loss_gap
 from physlm.data.grammars.next_tokens import next_rows_of
 from physlm.data.grammars.strings import Strings
 from physlm.data.grammars.viterbi import most_likely
@@ -29,7 +30,7 @@ def measure(folder: Path, config: GenerationConfig) -> dict[str, Any]:
     trained = load_trained(folder)
     source = trained.source
     tested = source.draw_clean(config.n, generator(config.seed, "test", "generation"))
-    cuts, free = [], []
+    cuts, free, kept = [], [], Strings.of([])
     for cut in config.cuts:
         prefixes = cut_at(tested, cut)
         texts = write(trained, prefixes, config, cut)
@@ -46,7 +47,7 @@ def measure(folder: Path, config: GenerationConfig) -> dict[str, Any]:
         )
         if cut == 0:
             free = texts
-            kept = Strings.of([whole[i] for i in np.flatnonzero(right)])
+            kept = Strings.of([whole[i] for i in np.flatnonzero(right).tolist()])
     n_seen = trained.info["texts"]
     return {
         **trained.facts,
@@ -106,8 +107,8 @@ def grammatical(trained: Trained, whole: Strings, finished: np.ndarray) -> np.nd
     """Which of the strings ended and are of the grammar, [n] bool."""
     right = np.zeros(len(whole), bool)
     # An empty string is of no grammar, and what has not ended need not be looked at.
-    asked = np.flatnonzero(finished & (whole.lengths > 0))
-    if len(asked):
+    asked = np.flatnonzero(finished & (whole.lengths > 0)).tolist()
+    if asked:
         scores = score(
             trained.source.grammar, Strings.of([whole[i] for i in asked]), trained.source.emission
         )
@@ -144,11 +145,9 @@ def divergences(trained: Trained, tested: Strings, config: GenerationConfig) -> 
     return {
         "n_strings": len(some),
         "n_rows": len(exact),
-        "kl_nats": float(divergence(exact, np.exp(found)).mean()),
-        "gap_nats": float(cross_entropy_gap(exact, found).mean()),
-        "exact_nats": float(
-            -np.where(exact > 0, exact * np.log(np.maximum(exact, 1e-300)), 0).sum(1).mean()
-        ),
+        "kl_nats": divergence(exact, np.exp(found)),
+        "gap_nats": loss_gap(exact, np.exp(found)),
+        "exact_nats": float(scipy.special.entr(exact).sum(1).mean()),
     }
 
 
@@ -171,14 +170,14 @@ def distinct(trained: Trained, written: Strings, tested: Strings, n_trees: int) 
     n = min(n_trees, len(written))
     found: dict[str, Any] = {"n": n}
     for name, strings in (("model", written), ("truth", tested)):
-        trees = [
-            most_likely(trained.source.grammar, strings[i], trained.source.emission)
-            for i in range(n)
-        ]
-        found[name] = [
-            len({tuple(tree.symbols[depth]) for tree in trees})
-            for depth in range(trained.source.grammar.n_levels)
-        ]
+        rows: list[set[tuple[int, ...]]] = [set() for _ in range(trained.source.grammar.n_levels)]
+        for i in range(n):
+            tree, _ = most_likely(trained.source.grammar, strings[i], trained.source.emission)
+            level = [tree]
+            for seen in rows:
+                seen.add(tuple(node.symbol for node in level))
+                level = [child for node in level for child in node.children]
+        found[name] = [len(seen) for seen in rows]
     return found
 
 
