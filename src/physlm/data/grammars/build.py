@@ -11,6 +11,7 @@ builder has no such rule; it matters where a level is much larger than the one a
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -122,12 +123,17 @@ def named(name: str, root: int | None = None) -> Grammar:
     GrammarError (a ConfigError) for a file that is not well formed.
     """
     if name in LIKE:
-        grammar = draw(LIKE[name], generator(0, "grammar", name), name)
+        grammar = _like(name)
         return grammar if root is None else grammar.below(root)
     if name not in published() and not Path(name).is_file():
         allowed = ", ".join([*published(), *LIKE])
         raise ConfigError(f"grammar={name!r}: must be one of {allowed}, or a file")
     return load(name, root)
+
+
+@cache
+def _like(name: str) -> Grammar:
+    return draw(LIKE[name], generator(0, "grammar", name), name)
 
 
 def _symbols(sizes: tuple[int, ...]) -> list[range]:
