@@ -1,6 +1,5 @@
 """`score` on standard input."""
 
-import argparse
 import io
 import json
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from physlm.cli import main
 from physlm.data.grammars import score_cli
 from physlm.data.grammars.grammar import load
 from physlm.data.grammars.next_tokens import next_rows
@@ -19,11 +19,8 @@ WIDE = "terminals: 1 2 3 4 5 6 7 8 9 10 11 12\n20: 1 12 3 | 12 | 4 5 6 7 8 9 10 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def run(text: str, *arguments: str) -> tuple[int, list[dict], str]:
-        parser = argparse.ArgumentParser()
-        score_cli.add_score_parser(parser.add_subparsers(required=True))
-        args = parser.parse_args(["score", *arguments])
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
-        status = args.handler(args)
+        status = main(["grammar", "score", *arguments])
         out, err = capsys.readouterr()
         return status, [json.loads(line) for line in out.splitlines()], err
 

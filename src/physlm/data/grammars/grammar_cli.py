@@ -20,22 +20,25 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def add_grammar_parser(subparsers: Any) -> None:
-    """Add `grammar sample` and `grammar show` to the subparsers of the command line.
+    """Add `grammar sample`, `grammar show` and `grammar score` to those of the command line.
 
     The parsed arguments have `handler`, a function of them that returns the exit status.
     """
+    from physlm.data.grammars.score_cli import add_score_parser
+
     text = "look at a grammar of Part 1"
     parser = subparsers.add_parser("grammar", help=text, description=text)
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     add_sample_parser(verbs)
     add_show_parser(verbs)
+    add_score_parser(verbs)
 
 
 def add_sample_parser(verbs: Any) -> None:
     """Add `sample`."""
     text = "print random strings, one a line; string i of a seed is the same for every N"
     command = verbs.add_parser("sample", help=text, description=text)
-    _add_grammar(command)
+    add_grammar_arguments(command)
     # Numbers are read as text and checked here, so that an error is one line.
     command.add_argument("-n", default="10", metavar="N", help="strings (default: %(default)s)")
     command.add_argument("--seed", default="0", metavar="S", help="default: %(default)s")
@@ -49,7 +52,7 @@ def add_show_parser(verbs: Any) -> None:
     """Add `show`."""
     text = "print the rules, as a grammar file has them, and exact statistics as its comments"
     command = verbs.add_parser("show", help=text, description=text)
-    _add_grammar(command)
+    add_grammar_arguments(command)
     command.set_defaults(handler=print_grammar)
 
 
@@ -57,14 +60,14 @@ def print_sample(args: argparse.Namespace) -> int:
     """Print the strings and return 0; ConfigError for an impossible argument."""
     n = _whole("n", args.n)
     seed = _whole("seed", args.seed)
-    for line in sampled_lines(_grammar(args), n, seed, args.tree):
+    for line in sampled_lines(chosen_grammar(args), n, seed, args.tree):
         sys.stdout.write(line + "\n")
     return 0
 
 
 def print_grammar(args: argparse.Namespace) -> int:
     """Print rules and statistics and return 0; ConfigError for an unknown grammar or root."""
-    grammar = _grammar(args)
+    grammar = chosen_grammar(args)
     print(grammar.text() + statistics_text(grammar), end="")
     return 0
 
@@ -113,14 +116,16 @@ def _row(values: "np.ndarray") -> str:
     return " ".join(f"{value:.2f}" for value in values)
 
 
-def _add_grammar(command: argparse.ArgumentParser) -> None:
+def add_grammar_arguments(command: argparse.ArgumentParser) -> None:
+    """Add --grammar and --root."""
     command.add_argument(
         "--grammar", required=True, metavar="NAME", help="a published one (cfg3b, ...) or a file"
     )
     command.add_argument("--root", metavar="SYMBOL", help="start from this symbol")
 
 
-def _grammar(args: argparse.Namespace) -> Grammar:
+def chosen_grammar(args: argparse.Namespace) -> Grammar:
+    """The grammar that the arguments name; ConfigError if there is none."""
     return named(args.grammar, None if args.root is None else _whole("root", args.root))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from physlm.config import ConfigError
-from physlm.data.grammars.grammar import Grammar, load
+from physlm.data.grammars.grammar import Grammar
+from physlm.data.grammars.grammar_cli import add_grammar_arguments, chosen_grammar
 from physlm.data.grammars.strings import Strings
 
 BATCH = 1000
@@ -33,32 +34,25 @@ def add_score_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "score", help="print the exact probability of strings", description=DESCRIPTION
     )
-    parser.add_argument(
-        "--grammar", required=True, metavar="NAME", help="a published grammar, or a file"
-    )
-    parser.add_argument("--root", type=int, metavar="SYMBOL", help="from this symbol down")
+    add_grammar_arguments(parser)
     parser.add_argument("--next", action="store_true", help=NEXT_HELP)
     parser.set_defaults(handler=print_scores)
 
 
 def print_scores(args: argparse.Namespace) -> int:
-    """Print a line for each string and return 0; one line on stderr and 2 for a user's error."""
-    try:
-        grammar = load(args.grammar, args.root)
-        batch: list[np.ndarray] = []
-        for number, line in enumerate(sys.stdin, 1):
-            try:
-                batch.append(_string(line, number, grammar.n_terminals))
-            except ConfigError:
-                _print(grammar, batch, args.next)  # the lines before it were in order
-                raise
-            if len(batch) == BATCH:
-                _print(grammar, batch, args.next)
-                batch = []
-        _print(grammar, batch, args.next)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Print a line for each string and return 0; ConfigError for a line that is no string."""
+    grammar = chosen_grammar(args)
+    batch: list[np.ndarray] = []
+    for number, line in enumerate(sys.stdin, 1):
+        try:
+            batch.append(_string(line, number, grammar.n_terminals))
+        except ConfigError:
+            _print(grammar, batch, args.next)  # the lines before it were in order
+            raise
+        if len(batch) == BATCH:
+            _print(grammar, batch, args.next)
+            batch = []
+    _print(grammar, batch, args.next)
     return 0
 
 
