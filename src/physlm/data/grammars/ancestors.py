@@ -71,10 +71,11 @@ def given_string(
     """
     rules, emission, tokens, chart = _charted(grammar, string, emission)
     n = len(tokens)
-    if kernels.whole(chart, len(rules.weight), n) < 0:
+    root = kernels.whole(chart, len(rules.weight), n)
+    if root < 0:
         raise GrammarError(f"string 0: of {n} tokens: no string of {grammar.name}")
     symbol, ending = _nothing(grammar, n)
-    _add_given_string(rules, n, chart, symbol, ending)
+    _add_given_string(rules, n, chart, root, symbol, ending)
     return Posterior(symbol, ending)
 
 
@@ -171,7 +172,7 @@ def _add_given_prefix(grammar, n, chart, reach, joint):
 
 
 @numba.njit(cache=True)
-def _add_given_string(grammar, n, chart, symbol, ending):
+def _add_given_string(grammar, n, chart, root, symbol, ending):
     """Hand the certainty of the root down to its children, and theirs to theirs.
 
     An entry that is in the tree with probability P is made by each of its rules and splits in
@@ -182,7 +183,7 @@ def _add_given_string(grammar, n, chart, symbol, ending):
     rules, left, right, weight = grammar.rules, grammar.left, grammar.right, grammar.weight
     depth, column, row = grammar.depth, grammar.column, len(grammar.weight) + 1
     share = np.zeros(first[row - 1])
-    share[kernels.whole(chart, row - 1, n)] = 1.0
+    share[root] = 1.0
     for i in range(n):
         # Every parent of (s, i) begins before i, or at i with a greater number.
         for s in range(row - 2, -1, -1):

@@ -1,7 +1,8 @@
-"""Compiled code of the exact side of the grammars: charts, reaches, outsides, best derivations.
+"""Compiled code of the exact side of the grammars: charts and what follows from left to right.
 
-All of it is in this file because numba's cache of compiled code looks at the file of a function
-alone: a change to a function of another file would leave its callers as they were.
+Compiled functions that call each other are in this one file, because numba's cache of compiled
+code looks at the file of a function alone: a change to a function of another file would leave its
+callers as they were.
 
 Probabilities are pairs (value, exponent) and mean value * 2 ** (256 * exponent), with the value
 kept at or above 2 ** -256 and, where the exponent is negative, at or below 1. So products of two
