@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GREY = "0.5"
-MARKERS = ("o", "s", "^", "v", "P", "X", "h", "*")
+# Of the architectures, in their order, and of any other; colour 7 is the grey of controls.
+MARKERS = ("o", "s", "^", "v", "P", "X", "h", "*", "d")
+PLACES = (0, 1, 2, 3, 4, 5, 6, 9, 8)
 POINTS = "mean, 95 % interval; dots: seeds"
 
 
@@ -23,7 +25,7 @@ def look(arch: str) -> dict[str, Any]:
         return {"color": GREY, "marker": "x"}
     known = list(ARCHITECTURES)
     place = known.index(arch) if arch in known else len(known)
-    return {"color": colours()[place], "marker": MARKERS[place % len(MARKERS)]}
+    return {"color": colours()[PLACES[place]], "marker": MARKERS[place]}
 
 
 def level_colours(n: int) -> list[Any]:
