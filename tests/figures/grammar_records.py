@@ -54,7 +54,11 @@ def generation(
             "gap_nats": kl + 0.0001,
             "exact_nats": 0.742,
         },
-        "distinct": {"n": 200, "model": [c * (0.9 if c > 9 else 1) for c in counts], "truth": counts},
+        "distinct": {
+            "n": 200,
+            "model": [c * (0.9 if c > 9 else 1) for c in counts],
+            "truth": counts,
+        },
     }
 
 

@@ -99,9 +99,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     return figure
 
 
-def _accuracies(
-    axis: "Axes", runs: pd.DataFrame, theirs: pd.DataFrame, arches: list[str]
-) -> None:
+def _accuracies(axis: "Axes", runs: pd.DataFrame, theirs: pd.DataFrame, arches: list[str]) -> None:
     cuts = sorted(runs["cut"].unique())
     places = offsets(len(cuts), 0.5)
     for x, arch in enumerate(arches):
@@ -118,9 +116,7 @@ def _accuracies(
     axis.set(ylim=(-4, 106), ylabel="Grammatical (%)")
 
 
-def _divergences(
-    axis: "Axes", runs: pd.DataFrame, theirs: pd.DataFrame, arches: list[str]
-) -> None:
+def _divergences(axis: "Axes", runs: pd.DataFrame, theirs: pd.DataFrame, arches: list[str]) -> None:
     for x, arch in enumerate(arches):
         spread(axis, x, by_seed(runs[runs["arch"] == arch], "kl_nats"), log=True, **_dots(arch))
         y = theirs.loc[theirs["arch"] == arch, "kl_nats"]
@@ -195,4 +191,3 @@ def _given(cut: float) -> str:
     if cut == 0:
         return "nothing given"
     return f"{100 * cut:g} % given" if cut < 1 else f"{cut:g} tokens given"
-
