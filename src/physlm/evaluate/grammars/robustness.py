@@ -52,7 +52,7 @@ def measure(folder: Path, config: RobustnessConfig) -> dict[str, Any]:
         **trained.facts,
         "measure_seed": config.seed,
         "perturbation": settings.perturbation,
-        "gamma": settings.gamma,
+        "perturbed_share": settings.gamma,
         "perturbed_rate": settings.rate,
         "cut": config.cut,
         "rate": config.rate,
