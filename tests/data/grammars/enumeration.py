@@ -1,7 +1,7 @@
 """Laws of tiny grammars by listing every derivation: an oracle for what is drawn or computed."""
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -41,7 +41,7 @@ def derivations(grammar: Grammar, symbol: int, depth: int) -> list[tuple[Word, f
 
 def law(grammar: Grammar, depth: int | None = None) -> dict[Word, float]:
     """The probability of every string, or of the symbols of a depth if one is given."""
-    total: Counter[Word] = Counter()
+    total: dict[Word, float] = defaultdict(float)
     for word, p in derivations(grammar, grammar.root, depth or grammar.n_levels - 1):
         total[word] += p
     return dict(total)

@@ -36,7 +36,10 @@ def start(key: np.uint64, i: int) -> np.uint64:
 
 @numba.njit(cache=True)
 def choose(state: np.uint64, n: int) -> tuple[np.uint64, np.int64]:
-    """The next state, and a uniform number from 0 to n - 1; n from 1 to 2^32 - 1."""
+    """The next state, and a uniform number from 0 to n - 1; n from 1 to 2^32 - 1.
+
+    From Python the state must be passed as uint64: compiled code returns it as a plain int.
+    """
     size = np.uint64(n)
     state += _STEP
     product = (_mix(state) >> _32) * size
