@@ -40,7 +40,7 @@ def test_claims_pages_are_what_the_committed_verdicts_give() -> None:
         assert path.read_text(encoding="utf-8") == text, f"run physlm report: {path.name}"
 
 
-@pytest.mark.parametrize("verb", ["audit", "plan", "bits", "report"])
+@pytest.mark.parametrize("verb", ["audit", "plan", "bits", "grammar", "report"])
 def test_physlm_verbs_explain_themselves(verb: str) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "physlm.cli", verb, "--help"],
