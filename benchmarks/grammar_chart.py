@@ -113,7 +113,7 @@ def dense_rows(grammar: Grammar, texts: list[list[int]]) -> np.ndarray:
 
 
 def draw(grammar: Grammar, n: int) -> list[list[int]]:
-    """n strings of the grammar, each alternative as likely; those nearest to the mean length first."""
+    """n strings, each alternative as likely; those nearest to their mean length first."""
     rng, texts = generator(0, "strings", grammar.name), []
     for _ in range(n):
         text = [grammar.root]

@@ -1,13 +1,15 @@
 """Probabilities and numbers of derivations, against lists of all trees and exact numbers."""
 
 import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from physlm.data.grammars.chart import Scores, score
+from physlm.data.grammars import kernels
+from physlm.data.grammars.chart import Scores, binary, score
 from physlm.data.grammars.grammar import Grammar, GrammarError, load
 from physlm.data.grammars.strings import Strings
 from physlm.random import generator
@@ -130,6 +132,22 @@ def test_products_of_tiny_probabilities() -> None:
     emission = np.array([[0, 0, 0], [0, 1e-300, 1 - 1e-300]])
     found = score(grammar, Strings.of([[1, 1, 1, 1]]), emission).log2_prob[0]
     assert found == pytest.approx(4 * np.log2(1e-300), rel=1e-14)
+
+
+def test_pairs_stay_within_their_bounds() -> None:
+    """So no sum and no product can overflow, however many derivations add up."""
+    grammar = Grammar.of("x", 1, {3: ((2,) * 40,), 2: ((1,), (1, 1))})
+    emission = np.array([[0, 0, 0], [0, 2.0**-9, 1 - 2.0**-9]])
+    rules, tokens = binary(grammar), np.ones(60, np.int32)
+    chart = kernels.empty_chart(rules, 60, 1)
+    chart = kernels.inside(rules, emission, tokens, chart)
+    used = slice(chart.first[len(rules.weight)])
+    value, exponent = chart.value[used], chart.exponent[used]
+    assert (value >= kernels.SMALL).all()
+    assert ((value <= 1) | (exponent == 0)).all()
+    assert exponent.min() < -1
+    exact = oracles.log2(Fraction(math.comb(40, 20), 2 ** (40 + 60 * 9)))
+    assert score(grammar, Strings.of([tokens]), emission).log2_prob[0] == pytest.approx(exact)
 
 
 def test_a_string_is_scored_the_same_alone_and_among_others() -> None:
