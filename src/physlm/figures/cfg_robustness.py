@@ -42,8 +42,8 @@ DESIGN = [*WORLD, "arch", "n_params", "perturbation", "perturbed_share", "seed"]
 CLEAN = "none"
 KINDS = {
     "token": "tokens replaced",
-    "symbol": "symbols above the tokens replaced",
-    "symbol-fixed": "symbols replaced by fixed others",
+    "symbol": "symbols replaced",
+    "symbol-fixed": "symbols replaced, one by one other",
 }
 GIVEN = {"nothing": ("^", 2), "clean": ("o", 0), "corrupted": ("s", 1)}
 
@@ -84,10 +84,10 @@ def draw(frame: pd.DataFrame) -> "Figure":
             low = temperature == temperatures[0]
             own = runs[runs["temperature"] == temperature]
             _panel(axis, own, theirs if low else theirs.iloc[:0])
-            axis.set_title(f"temperature {temperature:g}", loc="right", fontsize=8)
+            axis.set_title(f"\n\ntemperature {temperature:g}", loc="right", fontsize=8)
         count = seeds(runs, ["perturbed_share", "given", "temperature"])
         what = f"{label(arch)}: {KINDS.get(kind, kind)}" if kind != CLEAN else label(arch)
-        panels[0].set_title(f"{title(world)}, {what}, {count}\n", loc="left")
+        _heading(panels[0], f"{title(world)}, {what}, {count}")
         panels[0].set_ylabel("Right continuations (%)")
     for axis in axes[-1]:
         axis.set_xlabel("Perturbed training strings (%)")
@@ -107,6 +107,13 @@ def _rows(frame: pd.DataFrame) -> list[tuple[tuple[str, int, int], str, str, pd.
                 own = runs[runs["perturbation"].isin([kind, CLEAN])]
                 found.append((world, arch, kind, own))
     return found
+
+
+def _heading(axis: "Axes", text: str) -> None:
+    """A title over all panels of a row; no room is made for it beside the first."""
+    place = {"xy": (0, 1), "xycoords": "axes fraction"}
+    place |= {"xytext": (0, 18), "textcoords": "offset points"}
+    axis.annotate(text, fontsize=10, va="bottom", **place).set_in_layout(False)
 
 
 def _panel(axis: "Axes", runs: pd.DataFrame, theirs: pd.DataFrame) -> None:
