@@ -11,6 +11,7 @@ from physlm.cli import main
 from physlm.data.grammars import score_cli
 from physlm.data.grammars.grammar import load
 from physlm.data.grammars.next_tokens import next_rows
+from physlm.random import generator
 from tests.data.grammars import oracles
 
 WIDE = "terminals: 1 2 3 4 5 6 7 8 9 10 11 12\n20: 1 12 3 | 12 | 4 5 6 7 8 9 10 11 | 2\n"
@@ -58,7 +59,7 @@ def test_rows(run) -> None:
 
 def test_rows_of_many_strings(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(score_cli, "BATCH", 3)
-    grammar, rng = load("cfg3f", 16), np.random.default_rng(0)
+    grammar, rng = load("cfg3f", 16), generator(0, "test score")
     texts = [oracles.draw(grammar, rng) for _ in range(7)]
     lines = "".join("".join(map(str, text)) + "\n" for text in texts)
     status, found, _ = run(lines, "--grammar", "cfg3f", "--root", "16", "--next")
