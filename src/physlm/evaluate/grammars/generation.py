@@ -20,7 +20,7 @@ from physlm.data.grammars.next_tokens import next_rows_of
 from physlm.data.grammars.strings import Strings
 from physlm.data.grammars.viterbi import most_likely
 from physlm.evaluate.generation import GenerateConfig, Text, generate
-from physlm.evaluate.grammars.config import GenerationConfig
+from physlm.evaluate.grammars.config import GenerationConfig, GrammarMeasure
 from physlm.evaluate.grammars.trained import Trained, load_trained, rows_of
 from physlm.random import generator
 
@@ -72,7 +72,7 @@ def cut_at(strings: Strings, cut: float) -> list[np.ndarray]:
 def write(
     trained: Trained,
     prefixes: Sequence[np.ndarray],
-    config: Any,
+    config: GrammarMeasure,
     cut: float,
     temperature: float = 1.0,
     purpose: str = "",
