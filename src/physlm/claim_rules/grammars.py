@@ -29,6 +29,11 @@ def _named(rows: pd.DataFrame) -> str:
     return title(tuple(rows[WORLD].iloc[0]))  # type: ignore[arg-type]
 
 
+def _in_world_of(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` in the one world of `rows`."""
+    return table[(table[WORLD] == rows[WORLD].iloc[0]).all(axis=1)]
+
+
 def _of(rows: pd.DataFrame, arch: str) -> pd.DataFrame:
     return rows[rows["arch"] == arch]
 
@@ -91,7 +96,7 @@ def output_is_diverse(
     entropy differs from the grammar's by at most the share `entropy`, and distinct counts are alike
     to at least `counts` at every depth (means over seeds).
     """
-    rows = _written(table, arch)
+    rows = _of(_written(table, arch), arch)
     if rows.empty:
         return None
     found = likenesses(rows)
@@ -123,8 +128,7 @@ def distribution_matches(
     untrained = free[(free["steps"] == 0) & (free["arch"] == arch)]
     rows = _written(table, arch)
     if len(rows):
-        same = (untrained[WORLD] == rows[WORLD].iloc[0]).all(axis=1)
-        untrained = untrained[same]
+        untrained = _in_world_of(rows, untrained)
     against = "untrained"
     if untrained.empty:
         rows, against = _written(table, arch, control), control
@@ -162,41 +166,40 @@ def simple_attention_suffices(table: pd.DataFrame, margin: float) -> Evidence | 
     return _evidence(difference(worse, scores[ABSOLUTE]), holds, detail)
 
 
-def _probed(table: pd.DataFrame, span: str) -> pd.DataFrame:
-    """Probes of the last layer of trained models."""
-    return table[(table["steps"] > 0) & table["layer"].isna() & (table["span"] == span)]
-
-
 def trees_are_decodable(table: pd.DataFrame, arch: str, tolerance: float) -> Evidence | None:
     """L5: ancestors and ends of the hidden tree can be read linearly of the last layer.
 
-    Probes that read the whole string. The effect is accuracy for symbols, mean over depths, minus
-    that of the same probes of untrained models. The relation: for symbols and ends, at every depth,
-    the accuracy is at most `tolerance` below the ceiling (below 1 where that was not worked out),
-    and for ends, too, the interval of the gain over the untrained models lies above 0.
+    The effect is accuracy for symbols of probes that read the whole string, mean over depths, minus
+    that of the same probes of untrained models. The relation: the accuracy is at most `tolerance`
+    below the ceiling (below 1 where that was not worked out) at every depth, of these, of the same
+    for ends, and of diagonal probes of symbols at ends; and the interval of the gain over untrained
+    models lies above 0 for ends, too.
     """
-    probes = _probed(table, "whole")
-    rows = hardest(probes[(probes["arch"] == arch) & (probes["control"] == "none")])
+    probes = table[(table["steps"] > 0) & table["layer"].isna() & (table["arch"] == arch)]
+    rows = hardest(probes[(probes["control"] == "none") & (probes["span"] == "whole")])
     if rows.empty:
         return None
-    controls = _of(probes[probes["control"] == "model"], arch)
-    controls = controls[(controls[WORLD] == rows[WORLD].iloc[0]).all(axis=1)]
+    probes = _in_world_of(rows, probes)
     gains, parts, below = {}, [], []
-    for question in ("symbol", "boundary"):
-        own, other = (f[f["question"] == question] for f in (rows, controls))
-        gains[question] = difference(by_seed(own, "accuracy"), by_seed(other, "accuracy"))
+    for question, span in (("symbol", "whole"), ("boundary", "whole"), ("symbol", "diagonal")):
+        asked = probes[(probes["question"] == question) & (probes["span"] == span)]
+        own, other = (asked[asked["control"] == control] for control in ("none", "model"))
+        if own.empty:
+            parts.append(f"{question} {span}: not run")
+            continue
+        gains[question, span] = difference(by_seed(own, "accuracy"), by_seed(other, "accuracy"))
         missing = own["ceiling"].fillna(1.0) - own["accuracy"]
         below.append(missing.groupby(own["height"]).mean().max())
-        by_height = own.groupby("height")["accuracy"].mean()
+        by_height = [f"{100 * value:.1f}" for value in own.groupby("height")["accuracy"].mean()]
+        untrained = f"{other['accuracy'].mean():.1%}" if len(other) else "not run"
         parts.append(
-            f"{question} {' '.join(f'{100 * value:.1f}' for value in by_height)} % from the tokens "
-            f"up (untrained {other['accuracy'].mean():.1%} on average), at most {below[-1]:.1%} "
-            f"below the ceiling"
+            f"{question} {span}: {' '.join(by_height)} % from the tokens up, at most "
+            f"{below[-1]:.1%} below the ceiling; untrained {untrained} on average"
         )
-    ends = gains["boundary"]
+    ends = gains.get(("boundary", "whole"), pd.Series(dtype=float))
     clear = len(ends) > 1 and interval(ends.to_numpy())[1] > 0
-    holds = clear and all(missing <= tolerance for missing in below)
-    return _evidence(gains["symbol"], holds, f"{_named(rows)}: {'; '.join(parts)}")
+    holds = clear and len(below) == 3 and all(missing <= tolerance for missing in below)
+    return _evidence(gains["symbol", "whole"], holds, f"{_named(rows)}: {'. '.join(parts)}")
 
 
 def attention_at_ends(table: pd.DataFrame, arch: str, pairs: int) -> Evidence | None:
@@ -205,31 +208,32 @@ def attention_at_ends(table: pd.DataFrame, arch: str, pairs: int) -> Evidence | 
     Excess attention, mean over layers, heads, and levels. The effect is that of an end to the
     nearest earlier one of its level. The relation, on every level: keys at ends have a positive
     excess, larger than places beside them, and from end to end it falls from the nearest to the
-    next, and so on as far as there are means of `pairs` pairs.
+    next, and so on as far as there are means of `pairs` pairs (one level with two such is needed).
     """
     trained = table[(table["steps"] > 0) & (table["arch"] == arch)]
     rows = hardest(trained[(trained["kind"] == "adjacent") & (trained["apart"] == 1)])
     if rows.empty:
         return None
-    own = trained[(trained[WORLD] == rows[WORLD].iloc[0]).all(axis=1)]
+    own = _in_world_of(rows, trained)
     own = own[own["n_pairs"] >= pairs]
     adjacent, ends = own[own["kind"] == "adjacent"], own[own["kind"] == "end"]
-    levels = sorted(set(adjacent["height"]) | set(ends["height"]))
-    peaked, falling, parts = 0, 0, []
+    levels = sorted(ends["height"].unique())
+    peaked, falls, parts = 0, [], []
     for h in levels:
         by_shift = ends[ends["height"] == h].groupby("shift")["value"].mean()
         by_apart = adjacent[adjacent["height"] == h].groupby("apart")["value"].mean()
-        at = by_shift.get(0, float("nan"))
-        peaked += bool(at > 0 and (by_shift.drop(0) < at).all())
-        falling += bool(len(by_apart) and (by_apart.diff().dropna() < 0).all())
+        at = by_shift.get(0, 0.0)
+        peaked += bool(at > 0 and (by_shift.drop(0, errors="ignore") < at).all())
+        if len(by_apart) > 1:
+            falls.append(bool((by_apart.diff().dropna() < 0).all()))
         parts.append(f"{at:+.2%} / {' '.join(f'{value:+.2%}' for value in by_apart)}")
     values = by_seed(adjacent[adjacent["apart"] == 1], "value")
     detail = (
         f"{_named(rows)}: at ends / from end to end by constituents apart, from the tokens up: "
         f"{'; '.join(parts)}; peak at ends on {peaked} of {len(levels)} levels, falling on "
-        f"{falling}"
+        f"{sum(falls)} of {len(falls)}"
     )
-    holds = len(levels) > 0 and peaked == falling == len(levels)
+    holds = len(falls) > 0 and all(falls) and peaked == len(levels) > 0
     return _evidence(values, holds, detail)
 
 
@@ -243,26 +247,26 @@ def encoders_miss_deep_levels(
     the best encoder (by its mean on the deep levels), mean over the deep levels. The relation: the
     effect is at least `at_least`, and on each near level the encoder is at most `tolerance` below.
     """
-    probes = _probed(table, "diagonal")
+    probes = table[(table["steps"] > 0) & table["layer"].isna() & (table["span"] == "diagonal")]
     probes = probes[(probes["question"] == "symbol") & (probes["control"] == "none")]
-    is_deep = (probes["depth"] <= deep) & (probes["height"] > near)
-    masked = [a for a in ENCODERS if a in set(probes["arch"])]
-    having = [hardest(probes[is_deep], (arch, a)) for a in masked]
-    having = [rows for rows in having if len(rows)]
-    if not having:
+    far = probes[(probes["depth"] <= deep) & (probes["height"] > near)]
+    masked = far[far["arch"].isin(ENCODERS)]
+    worlds = masked[WORLD].merge(_of(far, arch)[WORLD]).drop_duplicates()
+    rows = hardest(far.merge(worlds))
+    if rows.empty:
         return None
-    rows = hardest(pd.concat(having).drop_duplicates(), (arch,))
-    found = {a: by_seed(_of(rows, a), "accuracy") for a in masked}
-    best = max((a for a in masked if len(found[a])), key=lambda a: found[a].mean())
-    gap = difference(by_seed(_of(rows, arch), "accuracy"), found[best])
-    low = probes[(probes[WORLD] == rows[WORLD].iloc[0]).all(axis=1) & (probes["height"] <= near)]
+    found = {a: by_seed(_of(rows, a), "accuracy") for a in ENCODERS if a in set(rows["arch"])}
+    best = max(found, key=lambda a: found[a].mean())
+    causal = by_seed(_of(rows, arch), "accuracy")
+    gap = difference(causal, found[best])
+    low = _in_world_of(rows, probes[probes["height"] <= near])
     behind = (
         _of(low, arch).groupby("height")["accuracy"].mean()
         - _of(low, best).groupby("height")["accuracy"].mean()
     )
     detail = (
         f"{_named(rows)}: the {rows['depth'].nunique()} deepest levels: causal "
-        f"{by_seed(_of(rows, arch), 'accuracy').mean():.1%}, {best} {found[best].mean():.1%}; "
+        f"{causal.mean():.1%}, {best} {found[best].mean():.1%}; "
         f"{best} behind near the tokens by at most {behind.max():+.1%}"
     )
     holds = gap.mean() >= at_least and len(behind) > 0 and bool((behind <= tolerance).all())
@@ -290,12 +294,12 @@ def perturbed_training_helps(
     shares = sorted(rows["perturbed_share"].unique())
     nearest = min(shares, key=lambda value: abs(value - perturbed_share))
     seen = by_seed(rows[rows["perturbed_share"] == nearest], "accuracy")
-    control = trained[clean & (trained[WORLD] == rows[WORLD].iloc[0]).all(axis=1)]
+    control = _in_world_of(rows, trained[clean])
     without = by_seed(control[control["arch"].isin(rows["arch"])], "accuracy")
     gain = difference(seen, without)
     detail = (
         f"{_named(rows)}, temperature {trained['temperature'].min():g}: trained on clean strings "
-        f"{without.mean():.1%}, {nearest:.0%} perturbed ({kind}) {seen.mean():.1%} (published 30 "
-        f"and 79 %)"
+        f"{without.mean():.1%}, {nearest:.0%} perturbed ({kind}) {seen.mean():.1%} (published gain "
+        f"{published_gain:+.0%})"
     )
     return _evidence(gain, gain.mean() >= share * published_gain, detail)
