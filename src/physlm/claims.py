@@ -24,6 +24,16 @@ from physlm.claim_rules.extraction import (
     probe_follows_answers,
     variants_extract,
 )
+from physlm.claim_rules.grammars import (
+    attention_at_ends,
+    distribution_matches,
+    encoders_miss_deep_levels,
+    output_is_diverse,
+    perturbed_training_helps,
+    positions_order,
+    simple_attention_suffices,
+    trees_are_decodable,
+)
 from physlm.config import ConfigError, build, require
 
 REPRODUCED = "reproduced"
@@ -34,15 +44,23 @@ NOT_RUN = "not run"
 
 # Every rule that claims.yaml may name.
 RULES: dict[str, Callable[..., Evidence | None]] = {
+    "attention_at_ends": attention_at_ends,
     "capacity_peak": capacity_peak,
     "capacity_plateau": capacity_plateau,
     "celebrities_help": celebrities_help,
+    "distribution_matches": distribution_matches,
     "encoders_fail": encoders_fail,
+    "encoders_miss_deep_levels": encoders_miss_deep_levels,
     "extraction_fails": extraction_fails,
     "finetuning_cannot_repair": finetuning_cannot_repair,
     "formulas_hold": formulas_hold,
+    "output_is_diverse": output_is_diverse,
+    "perturbed_training_helps": perturbed_training_helps,
+    "positions_order": positions_order,
     "probe_early": probe_early,
     "probe_follows_answers": probe_follows_answers,
+    "simple_attention_suffices": simple_attention_suffices,
+    "trees_are_decodable": trees_are_decodable,
     "variants_extract": variants_extract,
 }
 

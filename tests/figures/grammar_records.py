@@ -30,7 +30,7 @@ def generation(
 ) -> dict[str, Any]:
     """evaluate.json of the measure generation, with cuts of 0 and of 30 %."""
     known = facts(arch, seed, **more)
-    counts = [1, 9, 120, 190, 198][: known["n_levels"] - 1] + [200]
+    counts = [*(1, 9, 120, 190, 198)[: known["n_levels"] - 1], 200]
     cuts = [
         {"cut": cut, "n": 200, "accuracy": value, "unfinished": 0.01, "wrong_finished": 0.02}
         for cut, value in ((0, accuracy), (0.3, min(1.0, accuracy + 0.02)))

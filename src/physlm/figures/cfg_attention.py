@@ -7,13 +7,14 @@ token where a constituent of that level ends and none of a higher level. The pub
 those of a third party that trained for a 15th of the paper's steps (rotary, cfg3b).
 """
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from physlm.exams import as_table
-from physlm.grammar_plots import POINTS, level_colours, look, spread
+from physlm.grammar_plots import POINTS, level_colours, look
 from physlm.grammar_runs import (
     WORLD,
     height,
@@ -25,7 +26,7 @@ from physlm.grammar_runs import (
     within,
     worlds,
 )
-from physlm.plotting import PUBLISHED_LOOK, by_seed, estimate, mark, seeds, whole_range
+from physlm.plotting import PUBLISHED_LOOK, by_seed, estimate, mark, seeds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,7 @@ def _distances(heads: np.ndarray) -> list[dict[str, Any]]:
     width = heads.shape[1]
     edges = bins(width)
     rows: list[dict[str, Any]] = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         part = heads[:, start:stop].mean(1)
         row = {"kind": "distance", "distance": (start + stop - 1) / 2, "value": part.mean()}
         rows.append(row | {"lowest": part.min(), "highest": part.max()})
