@@ -188,7 +188,9 @@ def test_l3_names_the_control_and_the_share_of_the_loss() -> None:
     assert other.estimate == pytest.approx(1 - 1 / 6)
 
 
-def simple(pos: float = 0.94, uni: float = 0.93, rot: float = 0.97, gpt2: float = 0.6):
+def simple(
+    pos: float = 0.94, uni: float = 0.93, rot: float = 0.97, gpt2: float = 0.6
+) -> pd.DataFrame:
     return written(gpt2_pos=pos, gpt2_uni=uni, gpt2_rot=rot, gpt2=gpt2)
 
 

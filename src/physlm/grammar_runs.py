@@ -42,8 +42,9 @@ def read(folders: list[str], file: str, measure: str | None = None) -> list[dict
     """A dict per run: the variables of its name and its record; ValueError for another measure."""
     runs = read_runs(folders, file)
     for run in runs:
-        if measure is not None and run["measure"] != measure:
-            raise ValueError(f"measure={run['measure']!r}: must be {measure} in all of these runs")
+        given = run.pop("measure", None)
+        if given != measure:
+            raise ValueError(f"measure={given!r}: must be {measure} in all of these runs")
     return runs
 
 
@@ -66,7 +67,9 @@ def published(name: str) -> "pd.DataFrame":
     import pandas as pd
 
     frame = pd.read_csv(PUBLISHED / f"{name}.csv")
-    return frame.assign(height=height(7, frame["depth"])) if "depth" in frame else frame  # type: ignore[arg-type]
+    if "depth" in frame:
+        frame["height"] = [height(7, depth) for depth in frame["depth"]]
+    return frame
 
 
 def series(frame: "pd.DataFrame") -> "pd.Series":

@@ -22,6 +22,7 @@ from physlm.grammar_runs import (
     ordered,
     published,
     read,
+    series,
     title,
     within,
     worlds,
@@ -91,6 +92,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     """A row of panels per grammar and architecture: by distance, at ends, adjacent, end to end."""
     import matplotlib.pyplot as plt
 
+    frame = frame.assign(arch=series(frame))
     shown = [(w, a) for w in worlds(frame) for a in ordered(within(frame, w)["arch"])]
     most = max((world[2] - 2 for world, _ in shown), default=1)
     figure, axes = plt.subplots(

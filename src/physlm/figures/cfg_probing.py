@@ -21,6 +21,7 @@ from physlm.grammar_runs import (
     ordered,
     published,
     read,
+    series,
     title,
     within,
     worlds,
@@ -70,6 +71,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
 
     reported = published("cfg_probing")
     frame = frame[frame["layer"].isna()]
+    frame = frame.assign(arch=series(frame))
     asked = set(zip(frame["question"], frame["span"], strict=True))
     panels = [panel for panel in PANELS if panel in asked] or [next(iter(PANELS))]
     shown = worlds(frame)

@@ -23,6 +23,7 @@ from physlm.grammar_runs import (
     ordered,
     published,
     read,
+    series,
     title,
     within,
     worlds,
@@ -66,6 +67,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     """A row per grammar, architecture and kind of perturbation, a panel per temperature."""
     import matplotlib.pyplot as plt
 
+    frame = frame.assign(arch=series(frame))
     rows = _rows(frame)
     temperatures = sorted(frame["temperature"].unique())
     figure, axes = plt.subplots(

@@ -62,17 +62,16 @@ def draw(frame: pd.DataFrame) -> "Figure":
     length = int(frame["stop"].max())
     figure, axis = plt.subplots(figsize=(7.0, 0.47 * bottom + 1.2), layout="constrained")
     shades = _shades(bottom)
-    for row in frame.to_dict("records"):
-        _node(axis, row, bottom, shades)
+    columns = (frame[name].tolist() for name in ("depth", "symbol", "start", "stop"))
+    for depth, symbol, start, stop in zip(*columns, strict=True):
+        _node(axis, depth, symbol, start, stop, None if depth == bottom else shades[depth])
     _links(axis, frame, shades)
     _ends(axis, frame, bottom, shades)
     for depth in range(bottom):
         text = "root" if depth == 0 else f"depth {depth}"
-        place = {"ha": "right", "va": "center", "fontsize": 8}
-        axis.text(-0.6, -depth, text, color=_darker(shades[depth]), **place)
-    place = {"ha": "right", "va": "center", "fontsize": 8, "color": "0.25"}
-    axis.text(-0.6, -bottom, "tokens", **place)
-    axis.text(-0.6, -bottom - 0.62, "ends", **place)
+        _beside(axis, -depth, text, _darker(shades[depth]))
+    _beside(axis, -bottom, "tokens", "0.25")
+    _beside(axis, -bottom - 0.62, "ends", "0.25")
     axis.set(xlim=(-4.4, length + 0.1), ylim=(-bottom - 0.95, 0.5))
     axis.set_axis_off()
     name, root = frame[["grammar", "root"]].iloc[0]
@@ -96,22 +95,33 @@ def _darker(colour: Any) -> tuple[float, ...]:
     return tuple(0.62 * part for part in colour)
 
 
-def _node(axis: "Axes", row: dict[str, Any], bottom: int, shades: list[Any]) -> None:
+def _beside(axis: "Axes", y: float, text: str, colour: Any) -> None:
+    axis.text(-0.6, y, text, color=colour, ha="right", va="center", fontsize=8)
+
+
+def _node(axis: "Axes", depth: int, symbol: int, start: int, stop: int, colour: Any) -> None:
+    """A box with its symbol in it; without a colour, a token."""
     from matplotlib.patches import FancyBboxPatch
 
-    start, stop, depth = row["start"], row["stop"], row["depth"]
-    middle = ((start + stop) / 2, -depth)
-    place = {"ha": "center", "va": "center"}
-    if depth == bottom:
-        axis.text(*middle, str(row["symbol"]), fontsize=9, color="0.1", zorder=3, **place)
+    look: dict[str, Any] = {"fontsize": 9, "ha": "center", "va": "center", "zorder": 3}
+    x, y = (start + stop) / 2, -depth
+    if colour is None:
+        axis.text(x, y, str(symbol), color="0.1", **look)
         return
-    colour = shades[depth]
-    style = "round,pad=0,rounding_size=0.22"
-    look = {"facecolor": _lighter(colour), "edgecolor": colour, "lw": 1.0, "zorder": 2}
-    corner, width = (start + 0.1, -depth - 0.27), stop - start - 0.2
-    axis.add_patch(FancyBboxPatch(corner, width, 0.54, boxstyle=style, mutation_aspect=0.8, **look))
-    look = {"fontsize": 9, "color": _darker(colour), "fontweight": "bold", "zorder": 3}
-    axis.text(*middle, str(row["symbol"]), **look, **place)
+    axis.add_patch(
+        FancyBboxPatch(
+            (start + 0.1, y - 0.27),
+            stop - start - 0.2,
+            0.54,
+            boxstyle="round,pad=0,rounding_size=0.22",
+            mutation_aspect=0.8,
+            facecolor=_lighter(colour),
+            edgecolor=colour,
+            lw=1.0,
+            zorder=2,
+        )
+    )
+    axis.text(x, y, str(symbol), color=_darker(colour), fontweight="bold", **look)
 
 
 def _links(axis: "Axes", frame: pd.DataFrame, shades: list[Any]) -> None:
