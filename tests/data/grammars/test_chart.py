@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from physlm.data.grammars import kernels
 from physlm.data.grammars.chart import Scores, binary, score
 from physlm.data.grammars.grammar import Grammar, GrammarError, load
+from physlm.data.grammars.sample import sample
 from physlm.data.grammars.strings import Strings
 from physlm.random import generator
 from tests.data.grammars import oracles
@@ -212,3 +213,28 @@ def test_strings_end_to_end() -> None:
     for offsets in ([0, 2], [1, 3], [0, 3, 2, 3], []):
         with pytest.raises(ValueError, match="offsets must rise from 0 to the 3 tokens"):
             Strings(np.ones(3, np.int32), np.array(offsets, np.int64))
+
+
+# Entropy of a string in bits, share with one derivation, mean log2 of derivations: the fact sheet,
+# by 100,000 strings (Part 1 prints the entropies, rounded, as the truth of Figure 4).
+AMBIGUITY = {
+    "cfg3b": (169.3, 1.0, 0.0),
+    "cfg3i": (184.8, 0.169, 2.23),
+    "cfg3h": (204.8, 0.864, 0.149),
+    "cfg3g": (268.0, 0.180, 1.95),
+    "cfg3f": (267.6, 0.605, 0.513),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUITY)
+def test_sampled_strings_are_as_improbable_and_ambiguous_as_they_should_be(name: str) -> None:
+    n, (bits, single, log2_parses) = 1500, AMBIGUITY[name]
+    found = score(load(name), sample(load(name), n, generator(0, "test ambiguity", name)))
+    assert found.grammatical.all()
+    for values, expected, printed in (
+        (-found.log2_prob, bits, 0.1),
+        (found.n_parses == 1, single, 0.001),
+        (np.log2(found.n_parses), log2_parses, 0.01),
+    ):
+        error = values.std() / n**0.5
+        assert values.mean() == pytest.approx(expected, abs=4.5 * error + printed)
