@@ -40,6 +40,14 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
             verb.add_argument("--tier", help="tier to look at (default: that of params.yaml)")
         if name == "plan":
             _add_price(verb)
+        if name == "commit":
+            verb.add_argument(
+                "--from",
+                dest="source",
+                choices=("scratch", "tables"),
+                default="scratch",
+                help="tables: trust the locks of stages whose files are not here",
+            )
         verb.set_defaults(handler=handler)
     if "bits" in arguments[:1]:
         from physlm.evaluate.bits_cli import add_bits_parser
@@ -109,7 +117,7 @@ def _commit(args: argparse.Namespace) -> int:
     from physlm.provenance.commit import commit
     from physlm.provenance.verdicts import State
 
-    commit(State(args.tier))
+    commit(State(args.tier, trust=args.source == "tables"))
     return 0
 
 

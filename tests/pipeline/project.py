@@ -51,7 +51,7 @@ def build(folder: Path) -> "Project":
     for package in packages:
         (source / package).mkdir(exist_ok=True)
         (source / package / "__init__.py").touch()
-    for module in ("exams.py", "plotting.py"):
+    for module in ("exams.py", "plotting.py", "grammar_runs.py", "grammar_plots.py"):
         (source / module).touch()
     return _repository(folder)
 

@@ -1,6 +1,7 @@
 """Fresh clones: with everything pulled, with a part, with nothing, with no remote at all."""
 
 import pytest
+import yaml
 
 from tests.pipeline.conftest import Copy, write_remote
 from tests.pipeline.project import Project
@@ -103,6 +104,28 @@ def test_25_no_remote_draws_from_the_tables(clone_of: Copy) -> None:
     assert "not here" in audit
     # both formats are back, with the bytes of the committed ones
     assert project.git_status() == ""
+
+
+def test_25_what_is_not_here_is_recorded_as_its_locks_say(clone_of: Copy) -> None:
+    project = clone_of("absent")
+    (project.folder / ".dvc/config.local").unlink()
+    before = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]
+    (project.folder / "src/physlm/data/remark.py").write_text("# nothing that a job runs\n")
+    told = project.sh("python -m physlm.cli commit").stdout
+    assert "not committed to DVC: pretrain@capacity" in told
+    told = project.sh("python -m physlm.cli commit --from tables").stdout
+    assert "not committed" not in told
+    after = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]
+    assert after.keys() == before.keys()
+    for name, stage in after.items():
+        assert stage.get("outs") == before[name].get("outs"), name
+    code = {name: dep for name, dep in _deps(after["data@capacity"]) if name.startswith("src")}
+    assert code != {n: d for n, d in _deps(before["data@capacity"]) if n.startswith("src")}
+    assert not (project.folder / "results/laptop/capacity/pretrain").exists()
+
+
+def _deps(stage: dict) -> list[tuple[str, str]]:
+    return [(dep["path"], dep["md5"]) for dep in stage["deps"]]
 
 
 def test_25_unreachable_remote_draws_too(clone_of: Copy) -> None:

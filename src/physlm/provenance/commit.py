@@ -13,7 +13,9 @@ def commit(state: State) -> None:
     """`dvc commit` every stage that changed and is whole, and say why the others are left alone.
 
     Whole: all its jobs and all jobs it depends on are valid, its own files and those it reads are
-    here. Another tier than that of params.yaml is only pruned, for dvc.lock does not know it.
+    here. With trust in locks (`from=tables`) a stage may be absent as a whole: what it left stays
+    as dvc.lock has it, what it depends on is recorded as it is. Another tier than that of
+    params.yaml is only pruned, for dvc.lock does not know it.
     """
     prune(state)
     if state.grid.tier != state.grid.default_tier:
@@ -36,7 +38,7 @@ def commit(state: State) -> None:
                 left[stage.name] = bad[0]
         todo = [name for name in repo.status() if name not in left]
         for name in todo:
-            repo.commit(target=name, force=True)
+            repo.commit(target=name, force=True, allow_missing=state.trust)
     finally:
         repo.close()
     if todo:
@@ -104,8 +106,10 @@ def _flaws(state: State) -> tuple[dict[str, str], dict[str, str]]:
         stage = stage_name(job.family, job.step)
         if not state.verdicts[name]:
             invalid.setdefault(stage, f"{job.label}: {state.verdicts[name].reason}")
+        # Of a stage that is here in part DVC would take the part for the whole.
+        whole_absent = state.trust and not Path(job.folder).parent.exists()
         for path in job.paths:
-            if not os.path.exists(path):
+            if not os.path.exists(path) and not whole_absent:
                 absent.setdefault(stage, f"{path} is not here")
     for path, source in published(state.grid).items():
         job = state.grid.makers[source]

@@ -36,6 +36,7 @@ class Workflow:
         source = config.get("from", "scratch")
         if source not in ("scratch", "tables"):
             raise ConfigError(f"--config from={source}: must be scratch or tables")
+        self.source = source
         tier = config.get("tier")
         if main:
             state = verdicts.State(None if tier is None else str(tier), trust=source == "tables")
