@@ -73,7 +73,8 @@ def test_clean_models_of_another_grammar_alone_are_drawn(tmp_path: Path) -> None
     figure = cfg_robustness.draw(made(tmp_path, [robustness(grammar="cfg3f")]))
     save(figure, tmp_path, "cfg_robustness")
     assert figure.axes[0].texts[0].get_text().startswith("cfg3f from 16 (5 levels), rotary, n = 1")
-    assert hollow(figure.axes[0]) == []
+    # The published values are those of cfg3b, whatever grammar ours is.
+    assert hollow(figure.axes[0]) == [30.0, 79.0]
 
 
 def test_without_runs_there_is_an_empty_table(tmp_path: Path) -> None:

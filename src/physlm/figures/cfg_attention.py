@@ -115,8 +115,10 @@ def draw(frame: pd.DataFrame) -> "Figure":
         row[0].set_title(f"{title(world)}:\n{label(arch)}, {seeds(own, ['arch'])}", loc="left")
         row[1].set_title("Keys at and beside ends,\nmean over layers and heads", loc="left")
         row[2].set_title("From end to end of\nthe same level", loc="left")
-        row[3].set_title("End to end of one level: excess (%)\nby places beside both", loc="left")
-    figure.legend(handles=_handles(shades), loc="outside lower center", ncol=5, frameon=False)
+        row[3].set_title("End to end of one level:\nexcess (%) by places beside", loc="left")
+    compared = any(world[0] in set(reported["grammar"]) for world, _ in shown)
+    handles = _handles(shades, compared)
+    figure.legend(handles=handles, loc="outside lower center", ncol=5, frameon=False)
     return figure
 
 
@@ -207,7 +209,7 @@ def _marker(h: int) -> str:
     return "os^vPXh*"[(h - 1) % 8]
 
 
-def _handles(shades: list[Any]) -> list[Any]:
+def _handles(shades: list[Any], compared: bool) -> list[Any]:
     levels = enumerate(shades, 1)
     return [
         mark("mean over layers and heads", ls="-", lw=1.8, marker=""),
@@ -215,5 +217,5 @@ def _handles(shades: list[Any]) -> list[Any]:
         mark("lowest to highest head", marker="s", ms=8, color="0.85"),
         *(mark(f"height {h} above the tokens", color=c, marker=_marker(h)) for h, c in levels),
         mark(POINTS, marker="|", ms=8),
-        mark("third party, whole cfg3b, few steps", **PUBLISHED_LOOK),
+        *([mark("third party, whole cfg3b, few steps", **PUBLISHED_LOOK)] if compared else []),
     ]

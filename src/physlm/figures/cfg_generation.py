@@ -43,6 +43,7 @@ ENTROPY = ["model_bits", "model_error_bits", "truth_bits", "truth_error_bits"]
 DIVERGENCE = ["kl_nats", "gap_nats", "exact_nats"]
 COLUMNS = [*FACTS, "cut", "n", "accuracy", "unfinished", "wrong_finished", *DIVERGENCE, *ENTROPY]
 COLUMNS += ["seen_in_training", "n_distinct", "measure_seed"]
+FAR_BITS = 50
 DESIGN = ["grammar", "root", "arch", "n_params", "steps", "seed", "cut"]
 
 
@@ -136,9 +137,10 @@ def _entropies(axis: "Axes", runs: pd.DataFrame, theirs: pd.DataFrame, arches: l
         value = theirs[theirs["arch"] == arch]
         y = value["model_bits"] - value["truth_bits"]
         axis.plot(np.full(len(y), x), y, color=look(arch)["color"], **PUBLISHED_LOOK)
-    if "untrained" in arches:
-        # A model that has learned nothing is off by many times as much as all others.
+    if own["excess"].abs().max() > FAR_BITS:
+        # On whole grammars a model that has learned nothing is off by many times as much as others.
         axis.set_yscale("symlog", linthresh=10)
+        axis.yaxis.set_major_formatter("{x:g}")
     arch_ticks(axis, arches)
     axis.set_ylabel("Model minus grammar (bits)")
 

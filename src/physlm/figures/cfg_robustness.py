@@ -81,7 +81,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     )
     reported = published("cfg_robustness")
     for panels, (world, arch, kind, runs) in zip(axes, rows, strict=False):
-        theirs = reported[(reported["grammar"] == world[0]) & (reported["arch"] == arch)]
+        theirs = reported[reported["arch"] == arch]
         for axis, temperature in zip(panels, temperatures, strict=True):
             low = temperature == temperatures[0]
             own = runs[runs["temperature"] == temperature]
@@ -147,5 +147,5 @@ def _handles(frame: pd.DataFrame) -> list[Any]:
     return [
         *(mark(names[g], color=palette[c], marker=m, ls="-", lw=1) for g, (m, c) in GIVEN.items()),
         mark(POINTS, marker="|", ms=8),
-        mark("published: whole grammar, 50 tokens given", **PUBLISHED_LOOK),
+        mark("published: whole cfg3b, 50 tokens given", **PUBLISHED_LOOK),
     ]

@@ -37,8 +37,14 @@ def commit(state: State) -> None:
             if bad:
                 left[stage.name] = bad[0]
         todo = [name for name in repo.status() if name not in left]
-        for name in todo:
-            repo.commit(target=name, force=True, allow_missing=state.trust)
+        for stage in [stage for stage in graph if stage.name in todo]:
+            if all(os.path.exists(item.fs_path) for item in (*stage.outs, *stage.deps)):
+                repo.commit(target=stage.name, force=True)
+            else:
+                with repo.lock:
+                    # What is not here cannot be hashed for the cache of runs.
+                    stage.save(allow_missing=True, run_cache=False)
+                    stage.dump(update_pipeline=False)
     finally:
         repo.close()
     if todo:
