@@ -7,7 +7,9 @@ wildcard_constraints:
 def record():
     """Tell DVC what is whole now; under `dvc repro` DVC records the stage itself."""
     if "DVC_STAGE" not in os.environ:
-        shell(f"python -m physlm.cli commit --tier {jobs.tier} --from {jobs.source} || true")
+        shell(
+            f"python -m physlm.cli commit --tier {jobs.tier} --from {jobs.source} || true"
+        )
 
 
 # one target per family and step: what the stages of dvc.yaml ask for
