@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from physlm.data.igsm.layout import Layout, layout
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -33,12 +35,12 @@ def draw_picture(record: Mapping[str, Any], path: Path) -> None:
     if path.suffix[1:] not in known:
         raise ValueError(f"out={str(path)!r}: must end in .pdf, .png or .svg")
     check(record)
-    parameters = record["parameters"]
-    places = columns({name: tuple(p["needs"]) for name, p in parameters.items()})
+    needs = {name: parameter["needs"] for name, parameter in record["parameters"].items()}
+    placed = layout(needs)
     layers = _layers(record["items"])
-    height = 1 + max(y for _, y in places.values())
-    width = max([1 + max(x for x, _ in places.values()), *(len(items) + 1 for _, items in layers)])
-    heights = [CELL[1] * (1.6 * len(layers) + 0.8), CELL[1] * (height + 1.2)]
+    columns, rows = placed.size
+    width = max(columns, *(len(items) + 1 for _, items in layers), 3)
+    heights = [CELL[1] * (1.6 * len(layers) + 0.4), CELL[1] * (rows + 1.4)]
     if not layers:
         heights = heights[1:]
     size = (CELL[0] * (width + 0.2), sum(heights))
@@ -47,7 +49,7 @@ def draw_picture(record: Mapping[str, Any], path: Path) -> None:
     )
     if layers:
         _draw_structure(axes[0, 0], record, layers, width)
-    _draw_dependencies(axes[-1, 0], record, places, (width, height))
+    _draw_dependencies(axes[-1, 0], record, placed, width)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -59,6 +61,9 @@ def check(record: Any) -> None:
     for key, kind in zip(KEYS, (Mapping, Sequence, Mapping), strict=True):
         if not isinstance(record.get(key), kind) or (key != "items" and not record[key]):
             raise ValueError(f"{key}={record.get(key)!r:.40}: must be as `igsm sample` prints it")
+    for item, category in record["items"].items():
+        if not isinstance(category, str):
+            raise ValueError(f"items.{item}={category!r:.40}: must be the name of a category")
     for name, parameter in record["parameters"].items():
         if not isinstance(parameter, Mapping) or not isinstance(parameter.get("needs"), list):
             raise ValueError(f"parameters.{name}: must be an object with the list `needs`")
@@ -68,38 +73,6 @@ def check(record: Any) -> None:
     for name in record["necessary"]:
         if name not in record["parameters"]:
             raise ValueError(f"necessary: {name!r} is no parameter")
-
-
-def columns(needs: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, float]]:
-    """Column and height of every parameter: one column right of the last one that it needs.
-
-    In each column those that need or are needed by high ones stand high. ValueError for a circle.
-    """
-    column: dict[str, int] = {}
-    while len(column) < len(needs):
-        ready = [n for n in needs if n not in column and all(m in column for m in needs[n])]
-        if not ready:
-            raise ValueError("parameters: they must not need each other in a circle")
-        for name in ready:
-            column[name] = max((column[m] + 1 for m in needs[name]), default=0)
-    rows: list[list[str]] = [[] for _ in range(max(column.values()) + 1)]
-    for name, x in column.items():
-        rows[x].append(name)
-    users: dict[str, list[str]] = {name: [] for name in needs}
-    for name, others in needs.items():
-        for other in others:
-            users[other].append(name)
-    tallest = max(map(len, rows))
-    height: dict[str, float] = {}
-    # Barycentres from left to right and back, a few times.
-    for sweep in range(8):
-        for row in rows if sweep % 2 == 0 else reversed(rows):
-            near = {n: [*needs[n], *users[n]] if sweep else needs[n] for n in row}
-            known = {n: [height[m] for m in near[n] if m in height] for n in row}
-            row.sort(key=lambda n: sum(known[n]) / len(known[n]) if known[n] else tallest / 2)
-            for i, name in enumerate(row):
-                height[name] = i + (tallest - len(row)) / 2
-    return {name: (column[name], height[name]) for name in needs}
 
 
 def _layers(items: Mapping[str, str]) -> list[tuple[str, list[str]]]:
@@ -122,9 +95,9 @@ def _pair(name: str, items: Mapping[str, str]) -> tuple[str, str] | None:
 def _draw_structure(
     axis: "Axes", record: Mapping[str, Any], layers: list[tuple[str, list[str]]], width: int
 ) -> None:
-    middle = (width - 1) / 2
+    widest = max(len(items) for _, items in layers)
     places = {
-        item: (middle + 0.5 + i - (len(items) - 1) / 2, 1.6 * layer)
+        item: (1 + i + (widest - len(items)) / 2, 1.6 * layer)
         for layer, (_, items) in enumerate(layers)
         for i, item in enumerate(items)
     }
@@ -146,42 +119,55 @@ def _draw_structure(
     axis.set_ylim(1.6 * len(layers) - 1, -0.6)
 
 
-def _draw_dependencies(
-    axis: "Axes",
-    record: Mapping[str, Any],
-    places: Mapping[str, tuple[int, float]],
-    size: tuple[int, float],
-) -> None:
+def _draw_dependencies(axis: "Axes", record: Mapping[str, Any], placed: Layout, width: int) -> None:
     necessary = set(record["necessary"])
     query = record["necessary"][-1]
-    half = BOX[0] / CELL[0] / 2
     for name, parameter in record["parameters"].items():
-        x1, y1 = places[name]
         for other in dict.fromkeys(parameter["needs"]):
-            x0, y0 = places[other]
-            needed = name in necessary
-            # An arrow over several columns is bent, or it would run through boxes on its way.
-            bend = 0.0 if x1 - x0 == 1 else 0.18 if y1 >= y0 else -0.18
-            style = {
-                "arrowstyle": "-|>",
-                "color": "#2f6fa8" if needed else "0.75",
-                "lw": 1.3 if needed else 0.8,
-                "connectionstyle": f"arc3,rad={bend}",
-            }
-            _arrow(axis, (x0 + half, y0), (x1 - half, y1), style)
-    for name, place in places.items():
-        value = record["parameters"][name].get("value")
-        label = name if value is None else f"{name} = {value}"
+            _way(axis, placed.way(other, name), name in necessary)
+    for name, parameter in record["parameters"].items():
+        value = parameter.get("value")
+        # The equals sign is not torn off its number.
+        label = name if value is None else f"{name}\xa0=\xa0{value}"
         colour = ASKED if name == query else NEEDED if name in necessary else OTHER
         instance = not record["items"] or _pair(name, record["items"]) is not None
-        _box(axis, place, label, colour, round_corners=not instance)
-    _finish(axis, "What is computed from what", size[0])
+        _box(axis, placed.box(name), label, colour, round_corners=not instance)
+    _finish(axis, "What is computed from what", width)
     _legend(axis, bool(record["items"]))
-    axis.set_ylim(size[1] - 0.3, -0.7)
+    axis.set_ylim(placed.size[1] - 0.3, -0.7)
 
 
 def _arrow(axis: "Axes", tail: tuple[float, float], tip: tuple[float, float], style: dict) -> None:
     axis.annotate("", tip, tail, arrowprops=style | {"shrinkA": 0, "shrinkB": 0}, zorder=1)
+
+
+def _way(axis: "Axes", way: list[tuple[int, float]], needed: bool) -> None:
+    """An arrow from box to box that is level past every column between."""
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Curve
+
+    half = BOX[0] / CELL[0] / 2
+    (x, y), *others = way
+    points, codes = [(x + half, y)], [Curve.MOVETO]
+    for i, (x, y) in enumerate(others):
+        tail, tip = points[-1], (x - half, y)
+        middle = (tail[0] + tip[0]) / 2
+        points += [(middle, tail[1]), (middle, y), tip]
+        codes += [Curve.CURVE4] * 3
+        if i < len(others) - 1:
+            points.append((x + half, y))
+            codes.append(Curve.LINETO)
+    colour, line = ("#2f6fa8", 1.3) if needed else ("0.72", 0.9)
+    arrow = FancyArrowPatch(
+        path=Curve(points, codes),
+        arrowstyle="-|>",
+        mutation_scale=9,
+        color=colour,
+        lw=line,
+        fill=False,
+        zorder=1.5 if needed else 1,
+    )
+    axis.add_patch(arrow)
 
 
 def _box(
@@ -191,7 +177,7 @@ def _box(
 
     width, height = BOX[0] / CELL[0], BOX[1] / CELL[1]
     corner = (place[0] - width / 2, place[1] - height / 2)
-    shape = "round,pad=0,rounding_size=0.25" if round_corners else "square,pad=0"
+    shape = "round,pad=0,rounding_size=0.1" if round_corners else "square,pad=0"
     axis.add_patch(
         FancyBboxPatch(
             corner,
@@ -205,8 +191,8 @@ def _box(
             zorder=2,
         )
     )
-    lines = textwrap.wrap(label, 19) or [label]
-    size = 8 if len(lines) <= 2 and max(map(len, lines)) <= 17 else 6
+    lines = textwrap.wrap(label, 18) or [label]
+    size = 8 if len(lines) <= 2 and max(map(len, lines)) <= 18 else 6.5
     axis.text(*place, "\n".join(lines), ha="center", va="center", size=size, zorder=3)
 
 
