@@ -1,5 +1,6 @@
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ RESERVED = ["EOS", "sol", "ans", "BACK", "start", "mid", "end"]
 PRESETS = ["med", "tiny", "micro", "plan"]
 
 
-def made(preset: str, **settings: object) -> source.Source | plan.Source:
+def made(preset: str, **settings: object) -> Any:
     if preset == "plan":
         return plan.Source(build(plan.Config, settings))
     return source.Source(build(source.Config, {"preset": preset} | settings))

@@ -77,6 +77,7 @@ def test_no_pair_gives_a_bound():
     found = collisions(map(str, range(2000)))
     assert found.pairs == 0
     assert found.estimate is None
+    assert found.at_least is not None
     # With so many templates, the chance of no pair is 5 %.
     assert np.exp(-2000 * 1999 / 2 / found.at_least) == pytest.approx(0.05, rel=1e-4)
     with pytest.raises(ValueError, match="collisions of 1 templates"):
@@ -92,6 +93,8 @@ def test_the_estimate_and_its_error_are_those_of_known_laws(skewed):
     scores, errors = [], []
     for _ in range(400):
         found = collisions(map(str, rng.choice(300, 400, p=law)))
+        assert found.estimate is not None
+        assert found.error is not None
         # The estimate is one over what is unbiased, whose error to first order is the same share.
         scores.append(exact / found.estimate - 1)
         errors.append(found.error / found.estimate)
