@@ -4,7 +4,7 @@ Every error is a ValueError that says what the sentence must be; who reads adds 
 """
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +15,7 @@ from physlm.evaluate.igsm.words import number, shown
 ENGLISH_NUMBER = "The number of "
 ENGLISH_QUESTION = re.compile(r"How many (.+) does (.+) have\?")
 ENGLISH_SCALED = re.compile(r"(\d+) (more than|times as much as) (.*)")
-COMPACT_NAME = re.compile(r"[a-z](\.[a-z]|#\d)")
+COMPACT_NAME = re.compile(r"[a-z](\.[a-z]|#\d+)")
 LETTERED_ITEM = re.compile(r"([A-Za-z]+)\d+")
 # Letters of one category in the compact world.
 LETTERS = 4
@@ -47,8 +47,8 @@ class Language:
 
     sentences: of a problem's text. definition: the name that a sentence defines, and its formula.
     split: a name into its owner and what of it is counted; join: the other way, for an item, or
-    with `total` for a category. query: the name that a question asks for, one of those given.
-    category: of an item.
+    with `total` for a category. query: the name that a question asks for. category: of an
+    item.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Language:
     definition: Callable[[str], tuple[str, Formula]]
     split: Callable[[str], tuple[str, str]]
     join: Callable[..., str]
-    query: Callable[[str, Container[str]], str]
+    query: Callable[[str], str]
     category: Callable[[str], str]
 
 
@@ -125,11 +125,11 @@ def _each(text: str) -> str:
     return text.removeprefix("each ")
 
 
-def _english_query(question: str, known: Container[str]) -> str:
+def _english_query(question: str) -> str:
     asked = ENGLISH_QUESTION.fullmatch(question.strip())
     if not asked:
         raise ValueError(f"question: {shown(question)}: must be 'How many Y does X have?'")
-    return _known(f"{asked[2]}'s {asked[1]}", known)
+    return f"{asked[2]}'s {asked[1]}"
 
 
 def _symbolic(sentence: str) -> tuple[str, Formula]:
@@ -149,7 +149,8 @@ def _symbolic(sentence: str) -> tuple[str, Formula]:
 
 def _compact(sentence: str) -> tuple[str, Formula]:
     words = sentence.split()
-    if len(words) < 3 or words[1] != "=" or not COMPACT_NAME.fullmatch(words[0]):
+    told = COMPACT_NAME.fullmatch(words[0]) and "#" not in words[0]
+    if len(words) < 3 or words[1] != "=" or not told:
         raise ValueError("must be 'a.e = ...'")
     constant, times, body = _scale(words[2:])
     parts, signs = body[::2], set(body[1::2])
@@ -180,17 +181,11 @@ def _formula(parts: list[str], combined: str, constant: int | None, times: bool)
     return Formula(tuple(parts), combined, constant, times)
 
 
-def _word_query(question: str, known: Container[str]) -> str:
+def _word_query(question: str) -> str:
     mark, *words = question.split()[:4] or [""]
     if mark != "?" or not words:
         raise ValueError(f"question: {shown(question)}: must be '?' and a name")
-    return _known(" ".join(words), known)
-
-
-def _known(name: str, known: Container[str]) -> str:
-    if name not in known:
-        raise ValueError(f"question: {shown(name)} is no number of the problem")
-    return name
+    return " ".join(words)
 
 
 def _edge(sentence: str) -> tuple[str, Formula]:
@@ -209,9 +204,9 @@ def _halves(separator: str) -> Callable[[str], tuple[str, str]]:
 
 
 def _compact_split(name: str) -> tuple[str, str]:
-    if "#" in name:
-        raise ValueError(f"problem: {shown(name)} is a total, which no sentence tells")
-    return name[0], name[2]
+    if not COMPACT_NAME.fullmatch(name):
+        raise ValueError(f"{shown(name)} is no name like a.e or a#2")
+    return name[0], name[2:]
 
 
 def _joined(separator: str) -> Callable[..., str]:
@@ -224,29 +219,29 @@ def _compact_joined(owner: str, counted: str, total: bool = False) -> str:
 
 @cache
 def _english_items() -> dict[str, str]:
-    """The category of every item of the lists: hierarchy, category, sub-category, names."""
+    """The category of every item of the lists, where no name occurs twice."""
     import yaml
 
     text = resources.files("physlm.data").joinpath("igsm/names.yaml").read_text("utf-8")
-    hierarchies: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
+    lists: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
     return {
-        item: category
-        for categories in hierarchies.values()
-        for category, groups in categories.items()
-        for group in groups.values()
-        for item in group
+        item: category["category"]
+        for hierarchy in lists["hierarchies"]
+        for category in hierarchy
+        for items in category["kinds"].values()
+        for item in items
     }
 
 
 def _english_category(item: str) -> str:
     if item not in _english_items():
-        raise ValueError(f"problem: {shown(item)} is no item of the lists")
+        raise ValueError(f"{shown(item)} is no item of the lists")
     return _english_items()[item]
 
 
 def _symbolic_category(item: str) -> str:
     if not (found := LETTERED_ITEM.fullmatch(item)):
-        raise ValueError(f"problem: {shown(item)} is no item: must be letters and a number")
+        raise ValueError(f"{shown(item)} is no item: must be letters and a number")
     return found[1]
 
 
