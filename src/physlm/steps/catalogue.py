@@ -86,6 +86,14 @@ def _texts(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     return [WORLDS[str(world)]]
 
 
+def _problems(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    from physlm.data.problems import WORLDS
+
+    world = config.get("world")
+    require(world in WORLDS, "world", world, f"one of {', '.join(sorted(WORLDS))}")
+    return [WORLDS[str(world)]]
+
+
 def _measure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     from physlm.evaluate.config import MEASURES
 
@@ -150,6 +158,15 @@ STEPS: dict[str, Step] = {
         settings="physlm.train.fresh:FreshConfig",
         parts=_texts,
         execution=EXECUTION,
+        distributed=True,
+    ),
+    "problems": Step(
+        module="physlm.steps.problems",
+        outputs=(*MODEL, "metrics.jsonl"),
+        settings="physlm.train.problems:ProblemsConfig",
+        parts=_problems,
+        execution=EXECUTION,
+        reads={"model": MODEL},
         distributed=True,
     ),
     "measure": Step(
