@@ -20,6 +20,10 @@ MEASURES = {
         "robustness": "RobustnessConfig",
     }.items()
 }
+MEASURES["reasoning"] = (
+    "physlm.evaluate.igsm.reasoning",
+    "physlm.evaluate.igsm.config:ReasoningConfig",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,32 +82,37 @@ def check(drawn: Drawn) -> tuple[Reading, Solved]:
     solved = solve(reading)
     assert solved.op == problem.op, drawn
     if isinstance(problem, Problem):
-        assert solved.answer == problem.answer, drawn
-        # Items that own nothing and that no sentence names have totals of 0, which nobody can read.
-        names: dict[Any, str] = {
-            p: name for p, name in names_of(drawn).items() if name in reading.formulas
-        }
-        unread = set(problem.needs) - set(names)
-        assert all(problem.needs[p] == () and p.layer == 0 and p.abstract for p in unread), drawn
-        assert solved.necessary == {names[p] for p in problem.solution}, drawn
-        assert mentioned(reading) == {names[p] for p in problem.graph}, drawn
-        told = {name: set(reading.needs(name)) for name in names.values()}
-        assert told == {names[p]: {names[q] for q in problem.needs[p]} for p in names}, drawn
-        assert {n: solved.values[n] for n in told} == {
-            name: problem.values[p] for p, name in names.items()
-        }, drawn
-        # Operations of the text: one for every = of the compact language, every ; of others.
-        mark = "=" if reading.language == "compact" else ";"
-        assert drawn.solution.count(mark) == problem.op, drawn
+        names = _check_world(drawn, problem, reading, solved)
     else:
-        names: dict[Any, str] = dict(enumerate(problem.names))
-        assert solved.necessary == {names[vertex] for vertex in problem.solution}, drawn
+        names = {vertex: problem.names[vertex] for vertex in problem.solution}
+    assert solved.necessary == {names[p] for p in problem.solution}, drawn
     verdict = grade(reading, drawn.solution, drawn.answer, solved)
     assert verdict.correct, (verdict, drawn)
     assert verdict.kind is None
     assert verdict.written == tuple(names[p] for p in problem.solution)
     assert verdict.answer == solved.answer
     return reading, solved
+
+
+def _check_world(
+    drawn: Drawn, problem: Problem, reading: Reading, solved: Solved
+) -> dict[Any, str]:
+    """What plans do not have; gives the name of every parameter that the text can tell."""
+    names: dict[Any, str] = {
+        p: name for p, name in names_of(drawn).items() if name in reading.formulas
+    }
+    # Items that own nothing and that no sentence names have totals of 0, which nobody can read.
+    unread = set(problem.needs) - set(names)
+    assert all(problem.needs[p] == () and p.layer == 0 and p.abstract for p in unread), drawn
+    assert solved.answer == problem.answer, drawn
+    assert mentioned(reading) == {names[p] for p in problem.graph}, drawn
+    for p, name in names.items():
+        assert set(reading.needs(name)) == {names[q] for q in problem.needs[p]}, drawn
+        assert solved.values[name] == problem.values[p], drawn
+    # Operations of the text: one for every = of the compact language, every ; of others.
+    mark = "=" if reading.language == "compact" else ";"
+    assert drawn.solution.count(mark) == problem.op, drawn
+    return names
 
 
 def names_of(drawn: Drawn) -> dict[Any, str]:

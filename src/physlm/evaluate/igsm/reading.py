@@ -7,7 +7,8 @@ text are told apart by how they look (docs/igsm.md): `english`, `symbolic`, `com
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from physlm.evaluate.igsm.sentences import Formula, Language, language_of
+from physlm.evaluate.igsm.formula import Formula
+from physlm.evaluate.igsm.sentences import Language, language_of
 from physlm.evaluate.igsm.words import shown
 
 # A longer problem is none of ours: the largest has some 5,000 characters.
