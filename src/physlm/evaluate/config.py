@@ -20,10 +20,6 @@ MEASURES = {
         "robustness": "RobustnessConfig",
     }.items()
 }
-MEASURES["reasoning"] = (
-    "physlm.evaluate.igsm.reasoning",
-    "physlm.evaluate.igsm.config:ReasoningConfig",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
