@@ -80,7 +80,7 @@ def three() -> Problem:
         categories=("0", "1", "2"),
         modulus=7,
         definitions=definitions | {LAST: Definition(6, False, False, (ALL, NOTHING, CHILD[0]))},
-        needs={p: () for p in constants}
+        needs=dict.fromkeys(constants, ())
         | totals
         | {ALL: pairs, NOTHING: (), LAST: (ALL, NOTHING, CHILD[0])},
         # 2 * 5 + 3 * 5 + 4 * 5 = 45 = 3; 6 + 3 + 0 + 2 = 11 = 4
