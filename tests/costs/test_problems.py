@@ -1,0 +1,33 @@
+"""What trainings on problems are reckoned to cost, against what they leave."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from physlm.costs.flops import training_flops
+from physlm.costs.steps import COSTS, Source
+from tests.data import sums
+from tests.train.test_problems import config, trained
+
+LORA: dict[str, Any] = {"rank_qv": 2, "rank_embed": 3}
+
+
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_a_training_has_the_size_that_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: dict[str, Any] | None
+) -> None:
+    sums.register(monkeypatch)
+    first, _ = trained(tmp_path / "a")
+    _, info = trained(tmp_path / "b", tmp_path / "a", lora=lora, n_steps=8)
+    given = Source(config(), None)
+    cost = COSTS["problems"](config(lora=lora, n_steps=8), {"model": given})
+    assert cost.n_params == info["n_params"]
+    assert cost.tokens == info["tokens"]
+    assert cost.flops == cost.tokens * training_flops(first.config, 16)
+    size = sum(file.stat().st_size for file in (tmp_path / "b" / "out").iterdir())
+    assert size == pytest.approx(cost.kept_bytes, abs=30_000)
+    # Two of the six factors of q and v in each of two layers, and two at the embedding of 9 words.
+    n_trained = 2 * 2 * (2 * 32 + 64) + 3 * (9 + 32)
+    n_trained = n_trained if lora else info["n_params"]
+    assert cost.scratch_bytes == 24 * n_trained
