@@ -6,6 +6,7 @@ T position.
 """
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -16,8 +17,12 @@ from physlm.config import build as make_config
 from physlm.data.fresh import EOS
 from physlm.random import generator
 
-# World name in params.yaml -> module, imported only when its world is asked for.
-WORLDS = {"igsm": "physlm.data.igsm.source", "plan": "physlm.data.igsm.plan"}
+# World name in params.yaml -> module, imported only when its world is asked for. Worlds are found
+# by their files, so that a new one leaves this module, and what was trained with it, as it is.
+WORLDS = {
+    path.stem: f"physlm.data.igsm.worlds.{path.stem}"
+    for path in sorted((Path(__file__).parent / "igsm" / "worlds").glob("[a-z]*.py"))
+}
 
 Scored = Literal["all", "solution"]
 Packing = Literal["whole", "cut"]

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from physlm.config import build
-from physlm.data.igsm import plan, source
 from physlm.data.igsm.languages import spell
 from physlm.data.igsm.split import SplitSource
 from physlm.data.igsm.templates import bin_of, collisions
+from physlm.data.igsm.worlds import igsm, plan
 from physlm.evaluate.igsm.grade import grade
 from physlm.evaluate.igsm.reading import Reading, read
 from physlm.evaluate.igsm.solve import Solved, solve
@@ -101,7 +101,7 @@ def make(world: str, order: str = "pq") -> SplitSource[Any]:
     """The source of a world: a preset of iGSM, or plan."""
     if world == "plan":
         return plan.Source(build(plan.Config, {"order": order}))
-    return source.Source(build(source.Config, {"preset": world, "order": order}))
+    return igsm.Source(build(igsm.Config, {"preset": world, "order": order}))
 
 
 def tell(made: Any, problem: Any, rng: np.random.Generator) -> Told:

@@ -100,11 +100,9 @@ def _model_problems(config: Config, upstream: Mapping[str, Config]) -> list[str]
 
 
 def _measure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
-    from physlm.evaluate.config import MEASURES
+    from physlm.evaluate.config import module_of
 
-    measure = config.get("measure")
-    require(measure in MEASURES, "measure", measure, f"one of {', '.join(sorted(MEASURES))}")
-    return [MEASURES[str(measure)][0]]
+    return [module_of(str(config.get("measure")))]
 
 
 CORPUS = (

@@ -4,7 +4,7 @@ import importlib
 import sys
 
 from physlm.config import build
-from physlm.evaluate.config import MEASURES, EvaluateConfig
+from physlm.evaluate.config import EvaluateConfig, module_of
 from physlm.steps.job import Job, main
 
 
@@ -17,7 +17,7 @@ def run(job: Job) -> None:
     from physlm.files import write_json
 
     torch.set_num_threads(config.threads)
-    measure = importlib.import_module(MEASURES[config.measure][0]).measure
+    measure = importlib.import_module(module_of(config.measure)).measure
     record = measure(job.input("model"), config.built())
     write_json(job.out / "evaluate.json", {"measure": config.measure, **record})
 

@@ -8,7 +8,7 @@ import pytest
 
 from physlm.config import ConfigError
 from physlm.data.igsm.languages import spell
-from physlm.data.igsm.plan import Config, Plan, Source
+from physlm.data.igsm.worlds.plan import Config, Plan, Source
 from physlm.random import generator
 
 HAND = Plan(

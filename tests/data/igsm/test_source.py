@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from physlm.config import ConfigError, build
-from physlm.data.igsm import plan, source, vocabulary
+from physlm.data.igsm import vocabulary
 from physlm.data.igsm.draw import draw
 from physlm.data.igsm.languages import language, spell
 from physlm.data.igsm.templates import problem_template, solution_template
+from physlm.data.igsm.worlds import igsm, plan
 from physlm.data.tokenizers import trained_bpe
 from physlm.random import generator
 
@@ -20,7 +21,7 @@ PRESETS = ["med", "tiny", "micro", "plan"]
 def made(preset: str, **settings: object) -> Any:
     if preset == "plan":
         return plan.Source(build(plan.Config, settings))
-    return source.Source(build(source.Config, {"preset": preset} | settings))
+    return igsm.Source(build(igsm.Config, {"preset": preset} | settings))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -90,8 +91,8 @@ def test_templates_of_training_and_test_are_disjoint(preset, op):
 def test_no_training_text_has_the_template_of_a_test_problem(monkeypatch):
     texts = made("micro", split="solution")
     seen = []
-    prompt = source.Source.prompt
-    monkeypatch.setattr(source.Source, "prompt", lambda s, p: seen.append(p) or prompt(s, p))
+    prompt = igsm.Source.prompt
+    monkeypatch.setattr(igsm.Source, "prompt", lambda s, p: seen.append(p) or prompt(s, p))
     texts.draw(1000, generator(0, "training"))
     assert len(seen) == 1000
     tested = texts.problems(300, generator(1, "test"), op=4)

@@ -11,9 +11,9 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from physlm.config import build
-from physlm.data.igsm import plan, source
 from physlm.data.igsm.languages import spell
 from physlm.data.igsm.problem import Problem
+from physlm.data.igsm.worlds import igsm, plan
 from physlm.evaluate.igsm.grade import grade
 from physlm.evaluate.igsm.reading import Reading, read
 from physlm.evaluate.igsm.solve import Solved, mentioned, solve
@@ -57,7 +57,7 @@ def draw(settings: dict[str, Any], op: int | None, reask: bool, n: int, seed: in
         rest = {key: value for key, value in settings.items() if key != "preset"}
         made: Any = plan.Source(build(plan.Config, rest))
     else:
-        made = source.Source(build(source.Config, settings))
+        made = igsm.Source(build(igsm.Config, settings))
     telling = getattr(made, "language", made)
     rng = generator(seed, "scale")
     drawn = []

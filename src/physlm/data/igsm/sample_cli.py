@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from physlm.config import ConfigError, build, require
-from physlm.data.igsm import plan, source
 from physlm.data.igsm.languages import spell
 from physlm.data.igsm.problem import Problem
+from physlm.data.igsm.worlds import igsm, plan
 from physlm.random import generator
 
 PRESETS = ("med", "hard", "tiny", "micro", "plan")
@@ -93,7 +93,7 @@ def maker(args: argparse.Namespace) -> Maker:
     if args.preset == "plan":
         texts: Any = plan.Source(build(plan.Config, settings))
     else:
-        texts = source.Source(build(source.Config, {"preset": args.preset} | settings))
+        texts = igsm.Source(build(igsm.Config, {"preset": args.preset} | settings))
     return partial(_line, texts, whole("seed", args.seed), op, args.split, args.reask)
 
 
@@ -113,7 +113,7 @@ def _line(texts: Any, seed: int, op: int | None, split: Any, reask: bool, index:
     return json.dumps(record, ensure_ascii=False)
 
 
-def _of_igsm(texts: source.Source, problem: Problem) -> dict[str, Any]:
+def _of_igsm(texts: igsm.Source, problem: Problem) -> dict[str, Any]:
     names = {p: spell(texts.language.name_words(problem, p)) for p in problem.needs}
     layers = zip(problem.names, problem.categories, strict=True)
     return {

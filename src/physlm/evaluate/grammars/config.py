@@ -89,3 +89,12 @@ def check_cuts(cuts: tuple[float, ...]) -> None:
     ok = bool(cuts) and all(cut >= 0 and (cut < 1 or cut == int(cut)) for cut in cuts)
     allowed = "whole numbers of tokens, or shares of the length from 0 to below 1; each once"
     require(ok and len(set(cuts)) == len(cuts), "cuts", list(cuts), allowed)
+
+
+# Measure -> its settings.
+SETTINGS = {
+    "attention": AttentionConfig,
+    "bags": BagsMeasure,
+    "generation": GenerationConfig,
+    "robustness": RobustnessConfig,
+}

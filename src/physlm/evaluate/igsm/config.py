@@ -37,3 +37,7 @@ class ReasoningConfig:
         bins = self.length_bins
         ok = list(bins) == sorted(set(bins)) and min(bins, default=1) >= 1
         require(ok, "length_bins", list(bins), "ascending numbers from 1")
+
+
+# Measure -> its settings.
+SETTINGS = {"reasoning": ReasoningConfig}
