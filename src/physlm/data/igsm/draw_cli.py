@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from physlm.config import require
-from physlm.data.igsm.sample_cli import add_problem_arguments, maker
+from physlm.data.igsm.sample_cli import add_problem_arguments, chosen, record_line
 
 
 def add_draw_parser(verbs: Any) -> None:
@@ -33,7 +33,7 @@ def draw_problem(args: argparse.Namespace) -> int:
             require(value is None, key, value, "left out where a problem is read (no --preset)")
         line = sys.stdin.readline()
     else:
-        line = maker(args)(0)
+        line = record_line(chosen(args), 0)
     try:
         record = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:
