@@ -97,6 +97,7 @@ def test_settings_and_orders(capsys):
         (["sample", "--preset", "med", "--set", "modulu=3"], "did you mean modulus?"),
         (["draw", "--preset", "med", "--out", "x.doc"], "must end in .pdf, .png or .svg"),
         (["draw", "--op", "3", "--out", "x.png"], "op='3': must be left out where a problem is"),
+        (["draw", "--set", "empty=true", "--out", "x.png"], "set=['empty=true']: must be left out"),
     ],
 )
 def test_impossible_arguments(capsys, arguments, text):
