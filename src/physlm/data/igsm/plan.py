@@ -196,11 +196,14 @@ def _answer(edges: Iterable[tuple[int, int]], query: int, rand: random.Random) -
         new = parents.get(waiting.pop(), set()) - needed
         needed |= new
         waiting += new
+    missing = {vertex: len(parents.get(vertex, ())) for vertex in sorted(needed)}
+    ready = [vertex for vertex, n in missing.items() if n == 0]
     order: list[int] = []
-    left = sorted(needed)
-    while left:
-        out = set(order)
-        vertex = rand.choice([v for v in left if parents.get(v, set()) <= out])
-        left.remove(vertex)
-        order.append(vertex)
+    while ready:
+        order.append(ready.pop(rand.randrange(len(ready))))
+        for parent, child in edges:
+            if parent == order[-1] and child in missing:
+                missing[child] -= 1
+                if missing[child] == 0:
+                    ready.append(child)
     return tuple(order)

@@ -110,9 +110,10 @@ class SplitSource(ABC, Generic[P]):
         return "train" if bin_of(self.template(problem)) < self.train_bins else "test"
 
     def draw(self, n: int, rng: np.random.Generator) -> Texts:
-        """n independent texts to train on, of mixed op."""
+        """n independent texts to train on, of mixed op; text i does not depend on n."""
         prompts, texts = [], []
-        for problem in self.problems(n, rng, split="train"):
+        for _ in range(n):
+            (problem,) = self.problems(1, rng, split="train")
             prompt = self.prompt(problem)
             prompts.append(len(prompt))
             texts.append(prompt + self.solution(problem, rng))
