@@ -133,8 +133,12 @@ def ask(
         b = parameters[j + (j >= i)] if task == "dep" else None
         label = knowledge.label(task, a, b, problem.solution[:k])
         queries.append(Query(a, b, places[k], label))
-    suffixes = [suffix(source, problem, query) for query in queries]
-    return Asked(problem, text, queries, suffixes)
+    return asking(source, problem, text, queries)
+
+
+def asking(source: Any, problem: Problem, text: list[int], queries: list[Query]) -> Asked:
+    """These questions about a text of the problem."""
+    return Asked(problem, text, queries, [suffix(source, problem, query) for query in queries])
 
 
 def text_of(
