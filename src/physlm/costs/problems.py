@@ -9,6 +9,7 @@ from physlm.config import build
 from physlm.costs.cost import Cost, Source, adapted, n_adapters, training
 from physlm.costs.flops import forward_flops
 from physlm.data.problems import source
+from physlm.evaluate.config import EvaluateConfig
 from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.model.config import ModelConfig, count_parameters
 from physlm.random import generator
@@ -35,7 +36,8 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """Problems read and solutions written by the model `model`, forward; their lengths are those of
     a few test problems. Grading has no price.
     """
-    run = build(ReasoningConfig, config)
+    step = build(EvaluateConfig, config)
+    run = build(ReasoningConfig, step.settings)
     trained = build(ProblemsConfig, sources["model"].config)
     model = adapted(_read(trained, sources["model"].sources), trained.lora)
     asked = [(op, False) for op in run.ops] + [(op, True) for op in run.reask_ops]
@@ -52,7 +54,7 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
         n_calls=round(batches * sum(1 + written for _, written in lengths)),
         n_layers=model.n_layers,
         d_model=model.d_model,
-        threads=run.threads,
+        threads=step.threads,
         assumed=WRITTEN_ASSUMED,
     )
 

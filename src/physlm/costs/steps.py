@@ -207,6 +207,12 @@ def _model(source: Source, corpus: Forecast) -> ModelConfig:
     return settings.resolve(corpus.d_vocab + (not settings.causal), stream.n_ctx)
 
 
+def evaluate(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
+    """A measure of a model of problems, or of one of a grammar."""
+    solves = config["measure"] == "reasoning"
+    return (problems.reasoning if solves else grammars.evaluate)(config, sources)
+
+
 COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "data": data,
     "pretrain": pretrain,
@@ -217,7 +223,6 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "probe": probe,
     "fresh": grammars.fresh,
     "problems": problems.problems,
-    "reasoning": problems.reasoning,
-    "evaluate": grammars.evaluate,
+    "evaluate": evaluate,
     "tree_probe": grammars.tree_probe,
 }

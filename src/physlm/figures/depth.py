@@ -8,7 +8,6 @@ dependency graph. Needed parameters alone are counted there: a layer that knows 
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from physlm.exams import as_table

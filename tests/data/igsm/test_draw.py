@@ -96,17 +96,18 @@ def check_solution(problem: Problem) -> None:
     assert set(problem.graph) == used
 
 
-def test_operations_are_the_lesser_of_two_uniform_numbers() -> None:
+def test_operations_have_the_law_of_their_mix() -> None:
     config = Config(preset="med")
     rng = generator(0, "op")
     counts = Counter(draw_op(config, rng) for _ in range(20_000))
     law = np.array([(2 * (15 - k) + 1) / 15**2 for k in range(1, 16)])
     assert chisquare([counts[k] for k in range(1, 16)], 20_000 * law).pvalue > 1e-3
     # And that no problem is lost on the way, however rarely attempts at its operations succeed.
-    config = Config(preset="micro")
-    counts = Counter(numbered(config, 0, i).op for i in range(1500))
-    law = np.array([9, 7, 5, 3, 1]) / 25
-    assert chisquare([counts[k] for k in range(1, 6)], 1500 * law).pvalue > 1e-3
+    for mix, law in (("lesser", [9, 7, 5, 3, 1]), ("uniform", [5, 5, 5, 5, 5])):
+        config = Config(preset="micro", mix=mix)
+        counts = Counter(numbered(config, 0, i).op for i in range(1500))
+        expected = 1500 * np.array(law) / 25
+        assert chisquare([counts[k] for k in range(1, 6)], expected).pvalue > 1e-3
 
 
 # Measured with the released code on about a thousand problems of each kind: instance parameters of

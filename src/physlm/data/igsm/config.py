@@ -30,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "language": "english",
         "empty": True,
         "split": "solution",
+        "mix": "lesser",
     },
     "tiny": {
         "op_max": 5,
@@ -42,6 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "language": "symbolic",
         "empty": False,
         "split": "problem",
+        "mix": "lesser",
     },
     "micro": {
         "op_max": 5,
@@ -54,6 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "language": "compact",
         "empty": False,
         "split": "problem",
+        "mix": "uniform",
     },
 }
 PRESETS["hard"] = PRESETS["med"] | {"op_max": 21, "ip_max": 28}
@@ -76,6 +79,8 @@ class Config:
     total over totals has all its products first (paper) or adds each as it comes (code).
     split: what is hashed to part training from test problems, the template of the solution (paper)
     or of the whole problem. train_bins: bins of the hash, out of 23, that are for training.
+    mix: operations of training problems, the lesser of two numbers that are uniform from 1 to
+    op_max (paper) or one such number, which leaves more problems that are hard.
 
     ConfigError names a setting that is out of range or does not fit another.
     """
@@ -95,6 +100,7 @@ class Config:
     rng: Literal["stays", "leaves"] = "stays"
     products: Literal["first", "interleaved"] = "first"
     split: Literal["solution", "problem"] = _OF_PRESET
+    mix: Literal["lesser", "uniform"] = _OF_PRESET
     train_bins: int = 17
 
     def __post_init__(self) -> None:

@@ -1,9 +1,9 @@
 """Drawing problems with an exact number of operations (Part 2.1, algorithm 7).
 
-The operations of a problem are drawn first, as the lesser of two uniform numbers, so that most
-problems are easy. Then attempts are made until one has them. The published scheme draws the aim of
-every attempt anew and refuses a problem whose operations are not the wanted ones; a problem always
-has the operations it aims at, so to aim at the wanted ones gives the same law.
+The operations of a problem are drawn first, by the paper as the lesser of two uniform numbers, so
+that most problems are easy. Then attempts are made until one has them. The published scheme draws
+the aim of every attempt anew and refuses a problem whose operations are not the wanted ones; a
+problem always has the operations it aims at, so to aim at the wanted ones gives the same law.
 """
 
 import math
@@ -56,8 +56,9 @@ def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Pro
 
 
 def draw_op(config: Config, rng: np.random.Generator) -> int:
-    """How many operations a problem of training has: the lesser of two uniform from 1 to op_max."""
-    return int(rng.integers(1, config.op_max, size=2, endpoint=True).min())
+    """How many operations a problem of training has."""
+    drawn = rng.integers(1, config.op_max, size=2, endpoint=True)
+    return int(drawn.min() if config.mix == "lesser" else drawn[0])
 
 
 def numbered(config: Config, seed: int, index: int, op: int | None = None) -> Problem:
