@@ -47,7 +47,8 @@ def test_solutions_cost_what_right_ones_would(tmp_path: Path) -> None:
     exact = 60 * sum(mean["prompt_tokens"] + mean["gold_tokens"] for mean in means)
     spec = json.loads((tmp_path / "out" / "model.json").read_text())
     given = Source(toy.config(), None)
-    cost = COSTS["reasoning"](settings, {"model": given})
+    step = {"measure": "reasoning", "settings": settings}
+    cost = COSTS["evaluate"](step, {"model": given})
     assert cost.tokens == pytest.approx(exact, rel=0.15)
     assert cost.n_params == spec["n_params"]
     # A pass over the prompts of a batch, and one for every token that is written.

@@ -15,7 +15,7 @@ from physlm.model.config import ModelConfig, count_parameters
 from physlm.random import generator
 from physlm.train.problems import ProblemsConfig
 
-# Problems whose lengths stand for all of their kind; bytes of a cell in reasoning.json.
+# Problems whose lengths stand for all of their kind; bytes of a cell in evaluate.json.
 N_DRAWN, CELL_RECORD = 20, 700
 
 WRITTEN_ASSUMED = "models write solutions as long as the right ones"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from physlm.steps.reasoning import run
 
 from physlm.config import ConfigError, build
 from physlm.evaluate.generation import Text
@@ -16,7 +17,6 @@ from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.evaluate.igsm.trained import Posed, Trained, judge, judged, load_trained, pose, write
 from physlm.random import generator
 from physlm.steps.job import Job
-from physlm.steps.reasoning import run
 from tests.evaluate.igsm import toy
 
 VALUES: dict[str, Any] = {
