@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from physlm.config import ConfigError
@@ -18,7 +20,7 @@ CODE: dict[str, Any] = {"bias": "unneeded", "products": "interleaved"}
 
 
 @pytest.mark.parametrize(
-    ("settings", "op"),
+    ("values", "op"),
     [
         ({"preset": "med"}, None),
         ({"preset": "med"}, 23),
@@ -31,8 +33,8 @@ CODE: dict[str, Any] = {"bias": "unneeded", "products": "interleaved"}
     ],
     ids=str,
 )
-def test_problems_are_well_formed(settings: dict[str, Any], op: int | None) -> None:
-    config = Config(**settings)
+def test_problems_are_well_formed(values: dict[str, Any], op: int | None) -> None:
+    config = Config(**values)
     for i in range(80):
         problem = numbered(config, 3, i, op)
         check_structure(problem, config)
@@ -42,6 +44,39 @@ def test_problems_are_well_formed(settings: dict[str, Any], op: int | None) -> N
             assert 1 <= problem.op <= config.op_max
         else:
             assert problem.op == op
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    layers = draw(st.sets(st.integers(2, 4), min_size=1))
+    items = draw(st.sets(st.integers(1, 4), min_size=1))
+    least = max(2, (max(layers) - 1) * max(items))
+    return Config(
+        preset="med",
+        layers=tuple(sorted(layers)),
+        items=tuple(sorted(items)),
+        ip_max=draw(st.integers(least, 30)),
+        modulus=draw(st.integers(2, 30)),
+        most_parts=draw(st.integers(1, 5)),
+        empty=draw(st.booleans()),
+        bias=draw(st.sampled_from(("needed", "unneeded"))),
+        rng=draw(st.sampled_from(("stays", "leaves"))),
+    )
+
+
+@settings(derandomize=True, max_examples=120, deadline=None)
+@given(config=configs(), op=st.integers(1, 9), seed=st.integers(0, 2**32))
+def test_problems_of_any_settings_are_well_formed(config: Config, op: int, seed: int) -> None:
+    try:
+        problem = numbered(config, seed, 0, op)
+    except ConfigError:
+        # The few parameters of some settings have no room for more than one operation.
+        assert op > 1
+        return
+    check_structure(problem, config)
+    check_sentences(problem, config)
+    check_solution(problem)
+    assert problem.op == op
 
 
 def check_structure(problem: Problem, config: Config) -> None:
