@@ -23,7 +23,7 @@ import networkx as nx
 import numpy as np
 
 from physlm.data.igsm.config import Config
-from physlm.data.igsm.draw import numbered
+from physlm.data.igsm.draw import MAX_GRAPHS, numbered
 
 CELLS = (("med", None), ("med", 15), ("med", 23), ("hard", None), ("hard", 28))
 N_OURS, N_PLAIN = 200, 20
@@ -55,9 +55,14 @@ class Plain:
         draw = self.random.randint
         n = max(draw(1, aim), draw(1, aim))
         m = draw(n, aim)
-        self.structure = self._structure(aim)
-        order = self._necessary(n, m, aim)
-        if order is None:
+        sizes = self._sizes(aim)
+        order = None
+        for _ in range(MAX_GRAPHS):
+            self.structure = self._structure(*sizes)
+            order = self._order(n, m)
+            if order is not None:
+                break
+        if order is None or not self._complete(order, aim):
             return None
         op = sum(max(1, self.graph.in_degree(a) - 1) for a in order)
         self._unnecessary()
@@ -69,14 +74,15 @@ class Plain:
         weights = [math.exp(-((r - a) ** 2)) for a in np.linspace(0.2, 0.8, len(choices))]
         return int(self.random.choices(choices, weights)[0])
 
-    def _structure(self, aim: int) -> nx.DiGraph:
-        rand, config = self.random, self.config
-        d = self._choose(config.layers, aim)
-        items = [self._choose(config.items, aim) for _ in range(2)]
-        least, most = min(items), max(items)
-        low = (d - 1) * least
-        draws = (rand.randint(low, config.ip_max), rand.randint(low, config.ip_max))
-        e = min(*draws, (d - 1) * most**2)
+    def _sizes(self, aim: int) -> tuple[int, int, int, int]:
+        d = self._choose(self.config.layers, aim)
+        items = [self._choose(self.config.items, aim) for _ in range(2)]
+        low = (d - 1) * min(items)
+        edges = [self.random.randint(low, self.config.ip_max) for _ in range(2)]
+        return min(*edges, (d - 1) * max(items) ** 2), d, min(items), max(items)
+
+    def _structure(self, e: int, d: int, least: int, most: int) -> nx.DiGraph:
+        rand = self.random
         sizes, p = [least] * d, rand.random()
         while True:
             room = [i for i in range(d) if sizes[i] < most]
@@ -114,7 +120,7 @@ class Plain:
                 self._add(graph, b)
                 graph.add_edge(b, a)
 
-    def _necessary(self, n: int, m: int, aim: int) -> list[Node] | None:
+    def _order(self, n: int, m: int) -> list[Node] | None:
         rand, sizes = self.random, self.sizes
         self.totals = [
             (1, i, j, k)
@@ -137,11 +143,6 @@ class Plain:
         left = [a for a in self.counts if a not in graph]
         graph.add_nodes_from(rand.sample(left, min(m - operations(graph), len(left))))
         self.graph = graph
-        order = self._order()
-        return None if order is None else self._complete(order, aim)
-
-    def _order(self) -> list[Node] | None:
-        rand, graph = self.random, self.graph
         order: list[Node] = []
         p_extra, strength = rand.random(), abs(rand.gauss(0, 1))
 
@@ -169,7 +170,7 @@ class Plain:
                 graph.add_edge(biased(set(graph) - set(order)), a)
             a = rand.choice(sorted(needed() & free()))
 
-    def _complete(self, order: list[Node], aim: int) -> list[Node] | None:
+    def _complete(self, order: list[Node], aim: int) -> bool:
         rand, graph, most = self.random, self.graph, self.config.most_parts
         extra = dict.fromkeys(order, 0)
         room = {a: max(min(i + 1, most) - 2, 0) if a[0] == 0 else 0 for i, a in enumerate(order)}
@@ -177,7 +178,7 @@ class Plain:
         while op < aim:
             left = [a for a in order if extra[a] < room[a]]
             if not left:
-                return None
+                return False
             extra[rand.choice(left)] += 1
             op += 1
         graph.add_node(RNG)
@@ -194,7 +195,7 @@ class Plain:
                     wanted -= 1
                 pool = rand.sample([b for b in pool if not graph.has_edge(b, a)], wanted)
             graph.add_edges_from((b, a) for b in pool)
-        return order
+        return True
 
     def _unnecessary(self) -> None:
         rand, graph, most = self.random, self.graph, self.config.most_parts
