@@ -1,12 +1,12 @@
 """What a cost is, and what trainings of every kind cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from physlm.costs.flops import training_flops
 from physlm.model.config import ModelConfig, count_parameters
-from physlm.train.config import TrainConfig
+from physlm.train.config import LoraSettings, TrainConfig
 
 # Weights stay in fp32 at every precision; a checkpoint to resume from has Adam's two moments too,
 # and while a new one is written the old one is still there.
@@ -76,3 +76,18 @@ def training(
         backward=True,
         assumed=assumed,
     )
+
+
+def adapted(base: ModelConfig, lora: LoraSettings | None) -> ModelConfig:
+    """What a training of `base` leaves: adapters in the embedding part it from the output layer
+    (physlm.train.lora.merge).
+    """
+    parted = lora is not None and lora.rank_embed > 0
+    return replace(base, tied=False) if parted else base
+
+
+def n_adapters(base: ModelConfig, lora: LoraSettings) -> int:
+    """Weights of the adapters, two factors at each place."""
+    d, (d_q, _, d_v) = base.d_model, base.d_qkv
+    matrices = base.n_layers * lora.rank_qv * (2 * d + d_q + d_v)
+    return matrices + lora.rank_embed * (base.d_vocab + d)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from physlm.config import build, require
-from physlm.costs import grammars
-from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source, training
+from physlm.costs import grammars, problems
+from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source, adapted, n_adapters, training
 from physlm.costs.flops import forward_flops
 from physlm.data.corpus import DataConfig
 from physlm.data.forecast import Forecast, forecast
@@ -16,7 +16,7 @@ from physlm.evaluate.qa import ExamConfig
 from physlm.files import read_json
 from physlm.model.config import ModelConfig, ModelSettings, count_parameters
 from physlm.probe.config import ProbeConfig
-from physlm.train.config import LoraSettings, PretrainConfig, StreamConfig
+from physlm.train.config import PretrainConfig, StreamConfig
 from physlm.train.questions import FinetuneConfig, MixedConfig
 
 EXAM_ASSUMED = "models write answers as long as the true ones in an exam"
@@ -62,9 +62,9 @@ def finetune(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     if run.passes > 0:
         n_asked = _n_taught(sources["corpus"], corpus) * n_attributes
         steps = max(1, round(run.passes * n_asked / run.batch_size))
-    trained = count_parameters(base) if run.lora is None else _n_adapters(base, run.lora)
+    trained = count_parameters(base) if run.lora is None else n_adapters(base, run.lora)
     shape = steps, run.batch_size, round(float((corpus.prompts + corpus.answers).max()))
-    return training(run, base, _finetuned(base, run), trained, shape, corpus.assumed)
+    return training(run, base, adapted(base, run.lora), trained, shape, corpus.assumed)
 
 
 def _windows(exposures: float, corpus: Forecast, n_tokens: int) -> int:
@@ -201,23 +201,10 @@ def _model(source: Source, corpus: Forecast) -> ModelConfig:
     config = source.config
     if "model" not in config:
         base = _model(source.sources["model"], corpus)
-        return _finetuned(base, build(FinetuneConfig, config))
+        return adapted(base, build(FinetuneConfig, config).lora)
     settings = build(ModelSettings, config["model"], "model")
     stream = build(StreamConfig, config["stream"], "stream")
     return settings.resolve(corpus.d_vocab + (not settings.causal), stream.n_ctx)
-
-
-def _finetuned(base: ModelConfig, run: FinetuneConfig) -> ModelConfig:
-    """Adapters in the embedding part it from the output layer (physlm.train.lora.merge)."""
-    parted = run.lora is not None and run.lora.rank_embed > 0
-    return replace(base, tied=False) if parted else base
-
-
-def _n_adapters(base: ModelConfig, lora: LoraSettings) -> int:
-    """Weights of the adapters, two factors at each place."""
-    d, (d_q, _, d_v) = base.d_model, base.d_qkv
-    matrices = base.n_layers * lora.rank_qv * (2 * d + d_q + d_v)
-    return matrices + lora.rank_embed * (base.d_vocab + d)
 
 
 COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
@@ -229,6 +216,8 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "exam": exam,
     "probe": probe,
     "fresh": grammars.fresh,
+    "problems": problems.problems,
+    "reasoning": problems.reasoning,
     "evaluate": grammars.evaluate,
     "tree_probe": grammars.tree_probe,
 }

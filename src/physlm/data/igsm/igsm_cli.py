@@ -5,10 +5,11 @@ from typing import Any
 from physlm.data.igsm.draw_cli import add_draw_parser
 from physlm.data.igsm.sample_cli import add_sample_parser
 from physlm.data.igsm.templates_cli import add_templates_parser
+from physlm.evaluate.igsm.grade_cli import add_grade_parser
 
 
 def add_igsm_parser(subparsers: Any) -> None:
-    """Add `igsm sample`, `igsm draw` and `igsm templates` to those of the command line.
+    """Add `igsm sample`, `draw`, `templates` and `grade` to those of the command line.
 
     The parsed arguments have `handler`, a function of them that returns the exit status.
     """
@@ -18,3 +19,4 @@ def add_igsm_parser(subparsers: Any) -> None:
     add_sample_parser(verbs)
     add_draw_parser(verbs)
     add_templates_parser(verbs)
+    add_grade_parser(verbs)
