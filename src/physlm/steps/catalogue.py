@@ -210,6 +210,13 @@ STEPS: dict[str, Step] = {
         execution=EXECUTION,
         reads={"model": MODEL},
     ),
+    "reasoning": Step(
+        module="physlm.steps.reasoning",
+        outputs=("reasoning.json",),
+        settings="physlm.evaluate.igsm.config:ReasoningConfig",
+        parts=_model_problems,
+        reads={"model": MODEL},
+    ),
     "v_probe": Step(
         module="physlm.steps.v_probe",
         outputs=("v_probe.json",),

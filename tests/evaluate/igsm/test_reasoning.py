@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from physlm.config import ConfigError, build
-from physlm.evaluate.config import EvaluateConfig
 from physlm.evaluate.generation import Text
 from physlm.evaluate.igsm import reasoning
 from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.evaluate.igsm.trained import Posed, Trained, judge, judged, load_trained, pose, write
 from physlm.random import generator
+from physlm.steps.job import Job
+from physlm.steps.reasoning import run
 from tests.evaluate.igsm import toy
 
 VALUES: dict[str, Any] = {
@@ -109,11 +110,11 @@ def test_every_problem_has_room_for_its_solution(micro: Trained) -> None:
         write(room, given, 40, 1.0)
 
 
-def test_a_record_of_every_world(trained: Trained) -> None:
+def test_a_record_of_every_world(trained: Trained, tmp_path: Path) -> None:
     values = VALUES | {"ops": [3, None], "n": 6}
     found = reasoning.measure(trained.folder, build(ReasoningConfig, values))
-    assert found == reasoning.measure(trained.folder, build(ReasoningConfig, values))
-    json.dumps(found, allow_nan=False)
+    run(Job("toy", values, {"model": str(trained.folder)}, tmp_path, tmp_path))
+    assert json.loads((tmp_path / "reasoning.json").read_text()) == found
     assert found["n"] == 18
     assert found["problems"] == trained.info["problems"]
     assert [(cell["op"], cell["reask"]) for cell in found["cells"]] == [
@@ -131,12 +132,16 @@ def test_counts_by_hand(micro: Trained, monkeypatch: pytest.MonkeyPatch) -> None
     """Six problems: two solved, one with all that can be computed, three wrong in ways known."""
     given = pose(micro.source, 6, generator(5, "reasoning", "asked", 4), 4, False)
     texts = [gold(micro, posed) for posed in given]
-    ids = texts[3].tokens.copy()
-    ids[-3] = micro.source.encode([f" {(given[3].problem.answer + 1) % 5}"])[0]
-    texts[3] = Text(ids, texts[3].log_probs, True)
-    texts[4] = gold(micro, given[4], stopped=False)
-    texts[5] = Text(np.array([0]), np.zeros(1), True)
-    extra = len(_with_all(micro, given[2], texts))
+    more = next(i for i, posed in enumerate(given) if _possible(posed))
+    others = [i for i in range(6) if i != more]
+    wrong, open_end, empty = others[2:]
+    ids = texts[wrong].tokens.copy()
+    ids[-3] = micro.source.encode([f" {(given[wrong].problem.answer + 1) % 5}"])[0]
+    texts[wrong] = Text(ids, texts[wrong].log_probs, True)
+    texts[open_end] = gold(micro, given[open_end], stopped=False)
+    texts[empty] = Text(np.array([0]), np.zeros(1), True)
+    texts[more] = _with_all(micro, given[more])
+    extra = len(_possible(given[more]))
     monkeypatch.setattr(reasoning, "write", lambda *_: texts)
     config = build(ReasoningConfig, VALUES | {"n": 6, "length_bins": [30, 60]})
     found = reasoning.cell(micro, config, 4, False)
@@ -146,13 +151,13 @@ def test_counts_by_hand(micro: Trained, monkeypatch: pytest.MonkeyPatch) -> None
     assert found["answer_accuracy"] == pytest.approx(4 / 6)
     assert found["kinds"] == {"unfinished": 2, "wrong_value": 1}
     assert found["unfinished"] == pytest.approx(1 / 6)
-    assert extra >= 1
     assert found["unnecessary"] == pytest.approx(extra / 3)
     assert found["unnecessary_op"] >= found["unnecessary"]
     assert found["shortest"] == pytest.approx(2 / 3)
     lengths = [posed.n_tokens for posed in given]
     n = np.histogram(lengths, [0, 30, 60, 1000])[0].tolist()
-    right = np.histogram(lengths[:3], [0, 30, 60, 1000])[0].tolist()
+    solved = [lengths[i] for i in (more, *others[:2])]
+    right = np.histogram(solved, [0, 30, 60, 1000])[0].tolist()
     assert found["lengths"] == [
         {"from": edge, "n": m, "correct": c}
         for edge, m, c in zip([0, 30, 60], n, right, strict=True)
@@ -168,18 +173,21 @@ def test_counts_by_hand(micro: Trained, monkeypatch: pytest.MonkeyPatch) -> None
     assert 0 < found["level0"]["unnecessary"] <= most
 
 
-def _with_all(micro: Trained, posed: Posed, texts: list[Text]) -> list[Any]:
-    """Puts all unnecessary parameters that need no other such one before the last step of text 2;
-    gives them.
-    """
+def _possible(posed: Posed) -> list[Any]:
+    """Unnecessary parameters that need no other such one."""
     problem = posed.problem
     done = set(problem.solution[:-1])
-    more = [p for p in problem.graph if p not in problem.solution and set(problem.needs[p]) <= done]
-    told = replace(problem, solution=(*problem.solution[:-1], *more, problem.query))
-    words = micro.source.language.solution_words(told, generator(0))
+    others = [p for p in problem.graph if p not in problem.solution]
+    return [p for p in others if set(problem.needs[p]) <= done]
+
+
+def _with_all(micro: Trained, posed: Posed) -> Text:
+    """The right solution, with these before its last step."""
+    problem = posed.problem
+    steps = (*problem.solution[:-1], *_possible(posed), problem.query)
+    words = micro.source.language.solution_words(replace(problem, solution=steps), generator(0))
     ids = micro.source.encode([word for step in words for word in step])
-    texts[2] = Text(np.array([*ids, 0]), np.zeros(len(ids) + 1), True)
-    return more
+    return Text(np.array([*ids, 0]), np.zeros(len(ids) + 1), True)
 
 
 def test_too_long_problems_are_left_out(micro: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +215,7 @@ def test_too_long_problems_are_left_out(micro: Trained, monkeypatch: pytest.Monk
 )
 def test_settings_that_cannot_be(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        build(EvaluateConfig, {"measure": "reasoning", "settings": VALUES | changes})
+        build(ReasoningConfig, VALUES | changes)
 
 
 def test_a_model_of_another_step_is_refused(tmp_path: Path, micro: Trained) -> None:

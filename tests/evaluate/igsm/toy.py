@@ -8,9 +8,9 @@ from physlm.steps.job import Job
 from physlm.steps.problems import run
 
 
-def train(folder: Path, **changes: Any) -> Trained:
-    """The model that a step of a second leaves."""
-    settings = {
+def config(**changes: Any) -> dict[str, Any]:
+    """Settings of a `problems` job that takes a second."""
+    return {
         "seed": 0,
         "world": "igsm",
         "settings": {"preset": "micro"},
@@ -20,7 +20,11 @@ def train(folder: Path, **changes: Any) -> Trained:
         "optimiser": {"lr_peak": 0.003},
         "schedule": {"kind": "linear", "warmup_steps": 5, "final_ratio": 0.0},
     } | changes
+
+
+def train(folder: Path, **changes: Any) -> Trained:
+    """The model that the step leaves."""
     for name in ("out", "scratch"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    run(Job("toy", settings, {}, folder / "out", folder / "scratch"))
+    run(Job("toy", config(**changes), {}, folder / "out", folder / "scratch"))
     return load_trained(folder / "out")

@@ -27,13 +27,13 @@ from physlm.random import generator
 
 
 def measure(folder: Path, config: ReasoningConfig) -> dict[str, Any]:
-    """The content of evaluate.json (docs/igsm.md). ValueError for a model of no problems."""
+    """The content of reasoning.json (docs/igsm.md). ValueError for a model of no problems."""
     trained = load_trained(folder)
     asked = [(op, False) for op in config.ops] + [(op, True) for op in config.reask_ops]
     cells = [cell(trained, config, op, reask) for op, reask in asked]
     return {
         **trained.facts,
-        "measure_seed": config.seed,
+        "test_seed": config.seed,
         "n": sum(found["n"] for found in cells),
         "cells": cells,
     }
