@@ -15,8 +15,8 @@ import numpy as np
 
 from physlm.data.igsm.problem import Parameter, Problem, ancestors
 from physlm.data.igsm.words import END, EOS, MID, START
+from physlm.data.problems import IGNORED
 from physlm.probe.v_config import Population, Task
-from physlm.train.losses import IGNORED
 
 # A token of the text belongs to group TEXT, of question q to group q + 1.
 PADDING, TEXT = -1, 0

@@ -27,7 +27,7 @@ from physlm.random import generator
 
 
 def measure(folder: Path, config: ReasoningConfig) -> dict[str, Any]:
-    """The content of evaluate.json (docs/igsm_grading.md). ValueError for a model of no problems."""
+    """The content of evaluate.json (docs/igsm_grading.md). ValueError unless of problems."""
     trained = load_trained(folder)
     asked = [(op, False) for op in config.ops] + [(op, True) for op in config.reask_ops]
     cells = [cell(trained, config, op, reask) for op, reask in asked]
