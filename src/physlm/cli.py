@@ -61,6 +61,12 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         add_grammar_parser(verbs)
     else:
         verbs.add_parser("grammar", help="look at a grammar of Part 1")
+    if "igsm" in arguments[:1]:
+        from physlm.data.igsm.igsm_cli import add_igsm_parser
+
+        add_igsm_parser(verbs)
+    else:
+        verbs.add_parser("igsm", help="draw problems of Part 2, look at them, grade solutions")
     return parser
 
 

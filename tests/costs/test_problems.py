@@ -1,13 +1,18 @@
 """What trainings on problems are reckoned to cost, against what they leave."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from physlm.config import build
 from physlm.costs.flops import training_flops
 from physlm.costs.steps import COSTS, Source
+from physlm.evaluate.igsm.config import ReasoningConfig
+from physlm.evaluate.igsm.reasoning import measure
 from tests.data import sums
+from tests.evaluate.igsm import toy
 from tests.train.test_problems import config, trained
 
 LORA: dict[str, Any] = {"rank_qv": 2, "rank_embed": 3}
@@ -31,3 +36,21 @@ def test_a_training_has_the_size_that_was_told(
     n_trained = 2 * 2 * (2 * 32 + 64) + 3 * (9 + 32)
     n_trained = n_trained if lora else info["n_params"]
     assert cost.scratch_bytes == 24 * n_trained
+
+
+def test_solutions_cost_what_right_ones_would(tmp_path: Path) -> None:
+    """Against the tokens of all problems and right solutions that a job really draws."""
+    settings = {"seed": 3, "n": 60, "ops": [2, 5], "reask_ops": [5], "batch_size": 20}
+    trained = toy.train(tmp_path)
+    found = measure(trained.folder, build(ReasoningConfig, settings))
+    means = [cell["problems"] for cell in found["cells"]]
+    exact = 60 * sum(mean["prompt_tokens"] + mean["gold_tokens"] for mean in means)
+    spec = json.loads((tmp_path / "out" / "model.json").read_text())
+    given = Source(toy.config(), None)
+    cost = COSTS["reasoning"](settings, {"model": given})
+    assert cost.tokens == pytest.approx(exact, rel=0.15)
+    assert cost.n_params == spec["n_params"]
+    # A pass over the prompts of a batch, and one for every token that is written.
+    calls = 3 * sum(1 + mean["gold_tokens"] for mean in means)
+    assert cost.n_calls == pytest.approx(calls, rel=0.2)
+    assert cost.kept_bytes == pytest.approx(len(json.dumps(found)), rel=0.7)

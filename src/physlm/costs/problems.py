@@ -1,13 +1,23 @@
 """What the jobs of problems with solutions cost (Part 2), reckoned from their settings."""
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from physlm.config import build
 from physlm.costs.cost import Cost, Source, adapted, n_adapters, training
+from physlm.costs.flops import forward_flops
 from physlm.data.problems import source
+from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.model.config import ModelConfig, count_parameters
+from physlm.random import generator
 from physlm.train.problems import ProblemsConfig
+
+# Problems whose lengths stand for all of their kind; bytes of a cell in reasoning.json.
+N_DRAWN, CELL_RECORD = 20, 700
+
+WRITTEN_ASSUMED = "models write solutions as long as the right ones"
 
 
 def problems(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -19,6 +29,43 @@ def problems(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     trained = count_parameters(model) if run.lora is None else n_adapters(model, run.lora)
     shape = run.n_steps, run.stream.rows, run.stream.n_ctx
     return training(run, model, adapted(model, run.lora), trained, shape, "")
+
+
+def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
+    """Problems read and solutions written by the model `model`, forward; their lengths are those of
+    a few test problems. Grading has no price.
+    """
+    run = build(ReasoningConfig, config)
+    trained = build(ProblemsConfig, sources["model"].config)
+    model = adapted(_read(trained, sources["model"].sources), trained.lora)
+    asked = [(op, False) for op in run.ops] + [(op, True) for op in run.reask_ops]
+    settings = json.dumps(trained.settings)
+    lengths = [_lengths(trained.world, settings, op, reask) for op, reask in asked]
+    tokens = run.n * sum(map(sum, lengths))
+    batches = -(-run.n // run.batch_size)
+    mean = max(1, round(tokens / run.n / len(asked)))
+    return Cost(
+        tokens=round(tokens),
+        kept_bytes=500 + CELL_RECORD * len(asked),
+        flops=tokens * sum(forward_flops(model, mean).values()),
+        n_params=count_parameters(model),
+        n_calls=round(batches * sum(1 + written for _, written in lengths)),
+        n_layers=model.n_layers,
+        d_model=model.d_model,
+        threads=run.threads,
+        assumed=WRITTEN_ASSUMED,
+    )
+
+
+@lru_cache(maxsize=256)
+def _lengths(world: str, settings: str, op: int | None, reask: bool) -> tuple[float, float]:
+    """Mean tokens of problem and right solution of some test problems."""
+    made = source(world, json.loads(settings))
+    rng = generator(0, "cost")
+    some = made.problems(N_DRAWN, rng, op=op, split="test", reask=reask)
+    prompts = sum(1 + len(made.prompt(problem)) for problem in some)
+    solutions = sum(1 + len(made.solution(problem, rng)) for problem in some)
+    return prompts / N_DRAWN, solutions / N_DRAWN
 
 
 def _read(run: ProblemsConfig, sources: Mapping[str, Source]) -> ModelConfig:

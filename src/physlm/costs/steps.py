@@ -217,6 +217,7 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "probe": probe,
     "fresh": grammars.fresh,
     "problems": problems.problems,
+    "reasoning": problems.reasoning,
     "evaluate": grammars.evaluate,
     "tree_probe": grammars.tree_probe,
 }

@@ -94,6 +94,11 @@ def _problems(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     return [WORLDS[str(world)]]
 
 
+def _model_problems(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    require("model" in upstream, "inputs", sorted(upstream), "given, with the role model")
+    return _problems(upstream["model"], {})
+
+
 def _measure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     from physlm.evaluate.config import MEASURES
 
@@ -202,6 +207,21 @@ STEPS: dict[str, Step] = {
         module="physlm.steps.tree_probe",
         outputs=("tree_probe.json",),
         settings="physlm.probe.trees_config:TreeProbeConfig",
+        execution=EXECUTION,
+        reads={"model": MODEL},
+    ),
+    "reasoning": Step(
+        module="physlm.steps.reasoning",
+        outputs=("reasoning.json",),
+        settings="physlm.evaluate.igsm.config:ReasoningConfig",
+        parts=_model_problems,
+        reads={"model": MODEL},
+    ),
+    "v_probe": Step(
+        module="physlm.steps.v_probe",
+        outputs=("v_probe.json",),
+        settings="physlm.probe.v_config:VProbeConfig",
+        parts=_model_problems,
         execution=EXECUTION,
         reads={"model": MODEL},
     ),

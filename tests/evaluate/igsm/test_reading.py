@@ -47,7 +47,7 @@ def test_modulus_and_categories_may_be_told() -> None:
         ("a.e = 3 . a.f = a.e + a.e .", "? a.e", "names a number twice"),
         ("a.e = 3 . a.f = a.e - a.g - a.h .", "? a.e", "difference must be of 2"),
         ("a.e = 3 . a.e = 4 .", "? a.e", "sentence 2: 'a.e' is told a second time"),
-        ("a.e = 3 . a#1 = 4 .", "? a.e", "'a#1' is a total"),
+        ("a.e = 3 . a#1 = 4 .", "? a.e", "sentence 2: 'a#1 = 4': must be"),
         ("a.e = a.f .", "? a.e", "'a.e' needs 'a.f'"),
         ("a.e = 3 .", "? b.e", "question: 'b.e' is no number"),
         ("a.e = 3 .", "a.e", "must be '\\?' and a name"),

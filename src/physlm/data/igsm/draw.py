@@ -21,7 +21,7 @@ from physlm.data.igsm.structure import Structure, draw_structure
 from physlm.data.igsm.unnecessary import add_unnecessary
 from physlm.random import generator
 
-MAX_ATTEMPTS = 20_000
+MAX_ATTEMPTS = 2_000
 
 
 def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Problem:
@@ -38,9 +38,10 @@ def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Pro
             return _attempt(config, op, rand)
         except Refused as refused:
             most = max(most, refused.most_op)
+    allowed = f"at most about {most}" if most else "smaller"
     raise ConfigError(
-        f"op={op}: must be at most about {most}, the most that {MAX_ATTEMPTS} attempts had room "
-        f"for with ip_max {config.ip_max}"
+        f"op={op}: must be {allowed}, none of {MAX_ATTEMPTS} attempts with ip_max "
+        f"{config.ip_max} had room for it"
     )
 
 
@@ -95,8 +96,9 @@ def _choose(choices: Sequence[int], op: int, config: Config, rand: random.Random
     """
     r = (op - 1) / (config.ip_max - 1)
     step = 0.6 / max(1, len(choices) - 1)
-    weights = [math.exp(-((r - 0.2 - step * k) ** 2)) for k in range(len(choices))]
-    return rand.choices(choices, weights)[0]
+    squares = [(r - 0.2 - step * k) ** 2 for k in range(len(choices))]
+    least = min(squares)  # taken off, or all weights would be 0 where r is large
+    return rand.choices(choices, [math.exp(least - square) for square in squares])[0]
 
 
 def _define(

@@ -1,4 +1,4 @@
-"""What a language of problems offers, and the words of a whole text.
+"""What a language of problems offers, and how words are spelt.
 
 A text is a list of words, each with its own leading space, so that its spelling is the words put
 end to end. Reserved words have none and are spelt with one.
@@ -14,7 +14,7 @@ from physlm.data.igsm.config import Config
 from physlm.data.igsm.english import English
 from physlm.data.igsm.problem import Parameter, Problem
 from physlm.data.igsm.symbolic import Symbolic
-from physlm.data.igsm.words import ANSWER, RESERVED, SOLUTION
+from physlm.data.igsm.words import RESERVED
 
 
 class Language(Protocol):
@@ -49,19 +49,6 @@ class Language(Protocol):
 def language(config: Config) -> Language:
     """The language of these settings."""
     return {"english": English, "symbolic": Symbolic, "compact": Compact}[config.language](config)
-
-
-def prompt_words(language: Language, problem: Problem, order: str) -> list[str]:
-    """What comes before the solution, with its mark; order pq: the problem before the question."""
-    told, asked = language.problem_words(problem), language.question_words(problem)
-    both = told + asked if order == "pq" else asked + told
-    return [*both, RESERVED[SOLUTION]]
-
-
-def answer_words(language: Language, problem: Problem) -> list[str]:
-    """What comes after the solution: the mark and the answer, or nothing."""
-    answer = language.answer_words(problem)
-    return [RESERVED[ANSWER], *answer] if answer else []
 
 
 def spell(words: Iterable[str]) -> str:

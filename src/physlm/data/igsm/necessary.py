@@ -35,9 +35,14 @@ def draw_necessary(
     n, m: most operations after the first and the second stage, with 1 <= n <= m <= op. Raises
     Refused.
     """
-    needs = draw_parameters(structure, n, m, rand)
-    order = draw_order(needs, config.bias, rand)
-    return draw_parts({parameter: needs[parameter] for parameter in order}, op, config, rand)
+    chosen = draw_parameters(structure, n, m, rand)
+    for _ in range(config.orders):
+        needs = {parameter: list(parts) for parameter, parts in chosen.items()}
+        order = draw_order(needs, config.bias, rand)
+        if order:
+            ordered = {parameter: needs[parameter] for parameter in order}
+            return draw_parts(ordered, op, config, rand)
+    raise Refused
 
 
 def draw_parameters(structure: Structure, n: int, m: int, rand: random.Random) -> Needs:
@@ -45,17 +50,20 @@ def draw_parameters(structure: Structure, n: int, m: int, rand: random.Random) -
 
     Each round adds one total, of the highest level whose candidate (one a level) has room.
     """
+    levels: list[list[Parameter]] = [[] for _ in structure.sizes[1:]]
+    for parameter in structure.whole:
+        levels[parameter.level - 1].append(parameter)
     needs: Needs = {}
     op = 0
     added = True
     while added:
         added = False
-        for level in range(len(structure.sizes) - 1, 0, -1):
-            left = [p for p in structure.abstract if p.level == level and p not in needs]
+        for totals in reversed(levels):
+            left = [p for p in totals if p not in needs]
             if not left:
                 continue
             new = [p for p in structure.whole[rand.choice(left)] if p not in needs]
-            cost = sum(max(1, len(structure.needs[p]) - 1) for p in new)
+            cost = sum([max(1, len(structure.needs[p]) - 1) for p in new])
             if op + cost <= n:
                 needs.update((p, list(structure.needs[p])) for p in new)
                 op += cost
@@ -70,7 +78,7 @@ def draw_order(needs: Needs, bias: str, rand: random.Random) -> list[Parameter]:
     """Stage 2: a topological order whose last parameter needs all others, adding needs for that.
 
     Works from the query backwards. `needs` is changed: an instance parameter gets at most one.
-    Raises Refused.
+    Empty where a total would have to be computed from more than it is the total of.
     """
     rest = list(needs)
     users = dict.fromkeys(needs, 0)  # those in `rest` that need it
@@ -95,17 +103,19 @@ def draw_order(needs: Needs, bias: str, rand: random.Random) -> list[Parameter]:
         if not rest:
             return order[::-1]
         free = [p for p in rest if users[p] == 0]
+        ready = [p for p in free if p in needed]
         new = None
-        if not any(p in needed for p in free):
+        if not ready:
             if parameter.abstract:
-                raise Refused
+                return []
             new = biased(free)
         elif not parameter.abstract and rand.random() < p_extra:
             new = biased(rest)
         if new is not None:
             needs[parameter].append(new)
             needed.add(new)
-        parameter = rand.choice([p for p in free if p in needed])
+            ready = [p for p in free if p in needed]
+        parameter = rand.choice(ready)
 
 
 def draw_parts(needs: Needs, op: int, config: Config, rand: random.Random) -> Needs:

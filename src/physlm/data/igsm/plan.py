@@ -17,7 +17,7 @@ from physlm.config import require
 from physlm.data.igsm.split import SplitSource, Texts
 from physlm.data.igsm.templates import BINS
 from physlm.data.igsm.vocabulary import Vocabulary
-from physlm.data.igsm.words import RESERVED, SOLUTION
+from physlm.data.igsm.words import RESERVED
 
 __all__ = ["Config", "Plan", "Source", "Texts"]
 
@@ -94,7 +94,8 @@ class Source(SplitSource[Plan]):
     def __init__(self, config: Config) -> None:
         self.config = config
         names = [f" v{i}" for i in range(config.names)]
-        super().__init__(Vocabulary([*RESERVED, *MARKS, *names]), config.train_bins)
+        vocabulary = Vocabulary([*RESERVED, *MARKS, *names])
+        super().__init__(vocabulary, config.order, config.train_bins)
 
     def draw_any(self, rng: np.random.Generator, op: int | None, reask: bool) -> Plan | None:
         """See SplitSource; None if the graph has another op than the one that is wanted.
@@ -126,11 +127,9 @@ class Source(SplitSource[Plan]):
         ]
         return " ".join(map(str, shown))
 
-    def prompt_words(self, problem: Plan) -> list[str]:
-        """Edges and question in the order of the settings, and `sol`."""
-        told, asked = self.problem_words(problem), self.question_words(problem)
-        both = told + asked if self.config.order == "pq" else asked + told
-        return [*both, RESERVED[SOLUTION]]
+    def name_words(self, problem: Plan, parameter: int) -> list[str]:
+        """The name of a vertex."""
+        return [f" {problem.names[parameter]}"]
 
     def problem_words(self, problem: Plan) -> list[str]:
         """The edges."""
@@ -197,11 +196,14 @@ def _answer(edges: Iterable[tuple[int, int]], query: int, rand: random.Random) -
         new = parents.get(waiting.pop(), set()) - needed
         needed |= new
         waiting += new
+    missing = {vertex: len(parents.get(vertex, ())) for vertex in sorted(needed)}
+    ready = [vertex for vertex, n in missing.items() if n == 0]
     order: list[int] = []
-    left = sorted(needed)
-    while left:
-        out = set(order)
-        vertex = rand.choice([v for v in left if parents.get(v, set()) <= out])
-        left.remove(vertex)
-        order.append(vertex)
+    while ready:
+        order.append(ready.pop(rand.randrange(len(ready))))
+        for parent, child in edges:
+            if parent == order[-1] and child in missing:
+                missing[child] -= 1
+                if missing[child] == 0:
+                    ready.append(child)
     return tuple(order)

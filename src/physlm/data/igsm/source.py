@@ -8,13 +8,14 @@ import numpy as np
 from physlm.config import require
 from physlm.data.igsm import config as settings
 from physlm.data.igsm.draw import draw
-from physlm.data.igsm.languages import Language, answer_words, language, prompt_words
+from physlm.data.igsm.languages import Language, language
 from physlm.data.igsm.letters import LETTERS
-from physlm.data.igsm.problem import Problem
+from physlm.data.igsm.problem import Parameter, Problem
 from physlm.data.igsm.reask import reask as ask_again
 from physlm.data.igsm.split import SplitSource, Texts
 from physlm.data.igsm.templates import problem_template, solution_template
 from physlm.data.igsm.vocabulary import Vocabulary
+from physlm.data.igsm.words import ANSWER, RESERVED
 from physlm.data.tokenizers import gpt2
 
 __all__ = ["Config", "Source", "Texts"]
@@ -44,7 +45,8 @@ class Source(SplitSource[Problem]):
         self.config = config
         self.language: Language = language(config)
         encode = gpt2(config.tokenizer_file) if config.tokenizer == "gpt2" else None
-        super().__init__(Vocabulary(self.language.vocabulary, encode), config.train_bins)
+        vocabulary = Vocabulary(self.language.vocabulary, encode)
+        super().__init__(vocabulary, config.order, config.train_bins)
 
     def draw_any(self, rng: np.random.Generator, op: int | None, reask: bool) -> Problem | None:
         """See SplitSource. ConfigError for an op that no problem has, or too large for letters."""
@@ -63,9 +65,17 @@ class Source(SplitSource[Problem]):
             return problem_template(problem)
         return solution_template(problem, self.config.products)
 
-    def prompt_words(self, problem: Problem) -> list[str]:
-        """Problem and question in the order of the settings, and `sol`."""
-        return prompt_words(self.language, problem, self.config.order)
+    def name_words(self, problem: Problem, parameter: Parameter) -> list[str]:
+        """The name of a parameter in the language."""
+        return self.language.name_words(problem, parameter)
+
+    def problem_words(self, problem: Problem) -> list[str]:
+        """A sentence for each instance parameter."""
+        return self.language.problem_words(problem)
+
+    def question_words(self, problem: Problem) -> list[str]:
+        """The question for the last parameter of the solution."""
+        return self.language.question_words(problem)
 
     def solution_words(self, problem: Problem, rng: np.random.Generator) -> list[list[str]]:
         """The words of each step, with letters from `rng` where the language has them."""
@@ -73,4 +83,5 @@ class Source(SplitSource[Problem]):
 
     def answer_words(self, problem: Problem) -> list[str]:
         """`ans` and the value of the query, or nothing in the compact language."""
-        return answer_words(self.language, problem)
+        answer = self.language.answer_words(problem)
+        return [RESERVED[ANSWER], *answer] if answer else []

@@ -6,7 +6,7 @@ the template of a text that is trained on.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from physlm.config import ConfigError
 from physlm.data.grammars.strings import Strings
 from physlm.data.igsm.templates import BINS, bin_of
 from physlm.data.igsm.vocabulary import Vocabulary
+from physlm.data.igsm.words import RESERVED, SOLUTION
 
 P = TypeVar("P")
 Split = Literal["train", "test", "all"]
 
 # Draws in search of one problem on the wanted side.
-MOST_DRAWS = 10_000
+MOST_DRAWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,15 @@ class Texts(Strings):
 
 
 class SplitSource(ABC, Generic[P]):
-    """Problems of type P and their texts; templates of bins below `train_bins` are trained on."""
+    """Problems of type P and their texts.
 
-    def __init__(self, vocabulary: Vocabulary, train_bins: int) -> None:
+    order: pq, the problem before the question, or qp. Templates of bins below `train_bins` are
+    trained on.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, order: str, train_bins: int) -> None:
         self.rows = vocabulary
+        self.order = order
         self.train_bins = train_bins
 
     @abstractmethod
@@ -48,8 +54,16 @@ class SplitSource(ABC, Generic[P]):
         """What is hashed."""
 
     @abstractmethod
-    def prompt_words(self, problem: P) -> list[str]:
-        """The problem, its question and the mark `sol`."""
+    def name_words(self, problem: P, parameter: Any) -> list[str]:
+        """The name of a parameter, one of those in `problem.needs`."""
+
+    @abstractmethod
+    def problem_words(self, problem: P) -> list[str]:
+        """What is told."""
+
+    @abstractmethod
+    def question_words(self, problem: P) -> list[str]:
+        """What is asked for."""
 
     @abstractmethod
     def solution_words(self, problem: P, rng: np.random.Generator) -> list[list[str]]:
@@ -72,6 +86,12 @@ class SplitSource(ABC, Generic[P]):
         """What each token spells."""
         return self.rows.decode(ids)
 
+    def prompt_words(self, problem: P) -> list[str]:
+        """Problem and question in the order of the settings, and the mark `sol`."""
+        told, asked = self.problem_words(problem), self.question_words(problem)
+        both = told + asked if self.order == "pq" else asked + told
+        return [*both, RESERVED[SOLUTION]]
+
     def prompt(self, problem: P) -> list[int]:
         """Token ids of what a model is given, through `sol`."""
         return self.encode(self.prompt_words(problem))
@@ -90,9 +110,10 @@ class SplitSource(ABC, Generic[P]):
         return "train" if bin_of(self.template(problem)) < self.train_bins else "test"
 
     def draw(self, n: int, rng: np.random.Generator) -> Texts:
-        """n independent texts to train on, of mixed op."""
+        """n independent texts to train on, of mixed op; text i does not depend on n."""
         prompts, texts = [], []
-        for problem in self.problems(n, rng, split="train"):
+        for _ in range(n):
+            (problem,) = self.problems(1, rng, split="train")
             prompt = self.prompt(problem)
             prompts.append(len(prompt))
             texts.append(prompt + self.solution(problem, rng))
@@ -118,7 +139,7 @@ class SplitSource(ABC, Generic[P]):
     def _one(self, rng: np.random.Generator, op: int | None, split: Split, reask: bool) -> P:
         for _ in range(MOST_DRAWS):
             problem = self.draw_any(rng, op, reask)
-            if problem is not None and split in ("all", self.split_of(problem)):
+            if problem is not None and (split == "all" or split == self.split_of(problem)):
                 return problem
         raise ConfigError(
             f"split={split!r}: must be one that has problems of op={op} "

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from physlm.data.igsm.problem import Parameter, ancestors
+from physlm.data.igsm.problem import Parameter
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,8 @@ class Structure:
     sizes: tuple[int, ...]
     edges: tuple[Parameter, ...]  # ascending
     empty: bool
-    abstract: tuple[Parameter, ...] = field(init=False)  # ascending
     needs: dict[Parameter, tuple[Parameter, ...]] = field(init=False)
-    # Of every abstract parameter: itself and all that it needs, directly or not, parts first.
+    # Of every abstract parameter: all that it needs, directly or not, parts first, and itself.
     whole: dict[Parameter, tuple[Parameter, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,20 +30,18 @@ class Structure:
             children[edge.layer, edge.owner].append(edge)
         needs: dict[Parameter, tuple[Parameter, ...]] = dict.fromkeys(self.edges, ())
         whole: dict[Parameter, tuple[Parameter, ...]] = {}
-        last = len(self.sizes) - 1
-        for layer in range(last - 1, -1, -1):
+        n_layers = len(self.sizes)
+        for layer in range(n_layers - 2, -1, -1):
             for owner in range(self.sizes[layer]):
-                for below in range(layer + 1, last + 1):
+                for below in range(layer + 1, n_layers):
                     parts = _parts(children[layer, owner], below)
-                    exists = bool(parts) or self.empty
-                    if exists and all(part in needs for part in parts):
+                    if self.empty or (parts and all(part in needs for part in parts)):
                         total = Parameter(layer, owner, below, -1)
                         needs[total] = parts
-                        found = ancestors(needs, parts)
-                        whole[total] = (*(p for p in needs if p in found), total)
+                        found = dict.fromkeys(p for q in parts for p in whole.get(q, (q,)))
+                        whole[total] = (*found, total)
         object.__setattr__(self, "needs", needs)
         object.__setattr__(self, "whole", whole)
-        object.__setattr__(self, "abstract", tuple(sorted(whole)))
 
 
 def _parts(children: list[Parameter], below: int) -> tuple[Parameter, ...]:

@@ -74,9 +74,9 @@ def bin_of(template: str) -> int:
 class Collisions:
     """How often two of n random templates were the same, and how many templates that speaks for.
 
-    estimate: M^2 / (2 pairs), to which `pairs` / choose(M, 2) is the chance that two random
-    templates agree; there are at least that many different ones, and just that many if all are
-    equally likely. error: its standard error. at_least: where no pair agreed, a lower bound at 95 %
+    estimate: choose(n, 2) / pairs, about n^2 / (2 pairs), one over the chance that two templates
+    agree. There are at least so many different ones, and just so many if all are equally likely.
+    error: its standard error. at_least: where no pair agreed, a lower bound of it at 95 %
     confidence; estimate and error are None then.
     """
 
@@ -97,16 +97,15 @@ def collisions(templates: Iterable[str]) -> Collisions:
     n = counts.total()
     if n < 2:
         raise ValueError(f"collisions of {n} templates: at least 2 are needed")
-    pairs = sum(math.comb(count, 2) for count in counts.values())
+    pairs, all_pairs = sum(math.comb(count, 2) for count in counts.values()), math.comb(n, 2)
     if not pairs:
-        return Collisions(n, len(counts), 0, None, None, n * n / (2 * NONE_OF))
+        return Collisions(n, len(counts), 0, None, None, all_pairs / NONE_OF)
     # Variance of a U statistic: pairs that share a template are not independent.
-    agree = pairs / math.comb(n, 2)
+    agree = pairs / all_pairs
     triples = sum(math.comb(count, 3) for count in counts.values())
     variance = pairs * (1 - agree) + 6 * (triples - math.comb(n, 3) * agree**2)
-    estimate = n * n / (2 * pairs)
-    error = estimate * math.sqrt(max(variance, 0.0)) / pairs
-    return Collisions(n, len(counts), pairs, estimate, error, None)
+    error = math.sqrt(max(variance, 0.0)) / pairs / agree
+    return Collisions(n, len(counts), pairs, 1 / agree, error, None)
 
 
 def _letter(index: int) -> str:

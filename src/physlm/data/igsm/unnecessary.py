@@ -24,9 +24,7 @@ def add_unnecessary(
         pool = list(apart)
         if not alone:
             pool = list(needs)
-            pool += [
-                p for p in structure.abstract if p not in needs and _known(p, needs, structure)
-            ]
+            pool += [p for p in structure.whole if p not in needs and _known(p, needs, structure)]
         n = 1
         while n < min(len(pool) + 1, most_parts) and rand.random() < 0.5:
             n += 1

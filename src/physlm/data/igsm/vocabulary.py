@@ -20,23 +20,26 @@ class Vocabulary:
     def __init__(self, words: list[str], encode: Encoder | None = None) -> None:
         if encode is None:
             self.rows = words
-            self._ids = {word: [row] for row, word in enumerate(words)}
+            self._row = {word: row for row, word in enumerate(words)}
+            self._pieces = None
         else:
             n = len(RESERVED)
             texts = words[n:]
             # The first row of number_pieces is EOS, which is among the reserved ones here.
             rows, pieces, _ = number_pieces({"words": texts}, encode)
             self.rows = [*RESERVED, *rows[1:]]
-            self._ids = {word: [row] for row, word in enumerate(RESERVED)}
+            self._pieces = {word: [row] for row, word in enumerate(RESERVED)}
             places = zip(pieces.starts.tolist(), pieces.lengths.tolist(), strict=True)
             for word, (start, length) in zip(texts, places, strict=True):
                 ids = pieces.tokens[start : start + length] + (n - 1)
-                self._ids[word] = ids.tolist()
+                self._pieces[word] = ids.tolist()
 
     def encode(self, words: Iterable[str]) -> list[int]:
         """The rows of these words, in their order; KeyError for a word that no text has."""
-        ids = self._ids
-        return [row for word in words for row in ids[word]]
+        if self._pieces is None:
+            return list(map(self._row.__getitem__, words))
+        pieces = self._pieces
+        return [row for word in words for row in pieces[word]]
 
     def decode(self, rows: Iterable[int]) -> list[str]:
         """What each row spells: the words themselves, or their pieces."""

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from physlm.config import ConfigError, require
+from physlm.config import ConfigError
 from physlm.evaluate.igsm.grade import grade
 from physlm.evaluate.igsm.reading import read
 from physlm.evaluate.igsm.solve import solve
@@ -48,13 +48,12 @@ def verdict(line: str) -> dict[str, Any]:
         _text(values, key) for key in ("problem", "question", "solution")
     )
     answer, items, modulus = (values.get(key) for key in ("answer", "items", "modulus"))
-    given = isinstance(answer, int | str) and not isinstance(answer, bool)
+    given = isinstance(answer, int | str | None) and not isinstance(answer, bool)
     _check("answer", answer, given, "a number")
-    pairs = items.items() if isinstance(items, dict) else [(None, None)]
-    good = all(isinstance(key, str) and isinstance(value, str) for key, value in pairs)
-    _check("items", items, good, "an object: item -> category")
+    mapping = isinstance(items, dict) and all(isinstance(value, str) for value in items.values())
+    _check("items", items, items is None or mapping, "an object: item -> category")
     whole = isinstance(modulus, int) and not isinstance(modulus, bool) and modulus >= 2
-    _check("modulus", modulus, whole, "a whole number from 2")
+    _check("modulus", modulus, modulus is None or whole, "a whole number from 2")
     reading = read(problem, question, items, modulus)
     solved = solve(reading)
     found = grade(reading, solution, None if answer is None else str(answer), solved)
@@ -77,12 +76,10 @@ def _object(line: str) -> dict[str, Any]:
 def _text(values: dict[str, Any], key: str) -> str:
     if key not in values:
         raise ValueError(f"{key}: missing, expected a text")
-    value = values[key]
-    require(isinstance(value, str), key, value, "a text")
-    return value
+    _check(key, values[key], isinstance(values[key], str), "a text")
+    return values[key]
 
 
 def _check(key: str, value: Any, good: bool, allowed: str) -> None:
-    """ConfigError unless the value is absent, or good."""
-    if value is not None and not good:
+    if not good:
         raise ValueError(f"{key}: {shown(repr(value))}: must be {allowed}")

@@ -4,10 +4,11 @@ Shares no code with the generator (physlm.data.igsm), so that one can check the 
 text are told apart by how they look (docs/igsm.md): `english`, `symbolic`, `compact` and `plan`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from physlm.evaluate.igsm.sentences import Formula, Language, language_of
+from physlm.evaluate.igsm.formula import Formula
+from physlm.evaluate.igsm.sentences import Language, language_of
 from physlm.evaluate.igsm.words import shown
 
 # A longer problem is none of ours: the largest has some 5,000 characters.
@@ -64,14 +65,22 @@ def read(
             raise ValueError(f"problem: sentence {number}: {shown(name)} is told a second time")
         formulas[name] = formula
     told = tuple(formulas)
+    query = language.query(question)
+    named = [*told, *(part for formula in formulas.values() for part in formula.parts), query]
     category = language.category if items is None else _given(items)
-    formulas |= _totals(language, told, category)
+    owners = [*(language.split(name)[0] for name in named), *(items or ())]
+    formulas |= _totals(language, told, owners, category)
     for name, formula in formulas.items():
         for part in formula.parts:
             if part not in formulas:
                 raise ValueError(f"problem: {shown(name)} needs {shown(part)}, which it never has")
-    query = language.query(question, set(formulas))
+    _check_query(query, formulas)
     return Reading(language.name, modulus or language.modulus, formulas, told, query)
+
+
+def _check_query(query: str, formulas: Mapping[str, Formula]) -> None:
+    if query not in formulas:
+        raise ValueError(f"question: {shown(query)} is no number of the problem")
 
 
 def _told(language: Language, sentence: str, number: int) -> tuple[str, Formula]:
@@ -82,9 +91,15 @@ def _told(language: Language, sentence: str, number: int) -> tuple[str, Formula]
 
 
 def _totals(
-    language: Language, told: Sequence[str], category: Callable[[str], str]
+    language: Language,
+    told: Sequence[str],
+    owners: Iterable[str],
+    category: Callable[[str], str],
 ) -> dict[str, Formula]:
     """Formulas of the totals that every item has of every category below its own.
+
+    told: the names that have a sentence. owners: items; some may not be in any of these, as they
+    own nothing.
 
     Of the next category: the sum of how many the item has of each; of a later one: the sum, over
     these, of how many there are times their own total. What the text does not mention is zero.
@@ -95,9 +110,11 @@ def _totals(
         children.setdefault(owner, []).append(item)
         children.setdefault(item, [])
     chain = _chain(children, category)
+    children |= {owner: [] for owner in owners if owner not in children}
     totals: dict[str, Formula] = {}
     for owner, owned in children.items():
-        below = chain[chain.index(category(owner)) + 1 :]
+        kind = category(owner)
+        below = chain[chain.index(kind) + 1 :] if kind in chain else []
         for place, kind in enumerate(below):
             counts = [language.join(owner, item) for item in owned]
             if place == 0:
@@ -150,5 +167,6 @@ def _plan(language: Language, problem: str, question: str) -> Reading:
         parents[name][parent] = None
         parents.setdefault(parent, {})
     formulas = {name: Formula(tuple(known)) for name, known in parents.items()}
-    query = language.query(question, set(formulas))
+    query = language.query(question)
+    _check_query(query, formulas)
     return Reading(language.name, 0, formulas, tuple(formulas), query)

@@ -5,8 +5,8 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from physlm.evaluate.igsm.formula import Formula
 from physlm.evaluate.igsm.reading import Reading
-from physlm.evaluate.igsm.sentences import Formula
 from physlm.evaluate.igsm.words import shown
 
 

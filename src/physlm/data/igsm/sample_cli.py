@@ -1,0 +1,173 @@
+"""`physlm igsm sample`: problems with their solutions as JSON lines."""
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from physlm.config import ConfigError, build, require
+from physlm.data.igsm import plan, source
+from physlm.data.igsm.languages import spell
+from physlm.data.igsm.problem import Problem
+from physlm.random import generator
+
+PRESETS = ("med", "hard", "tiny", "micro", "plan")
+SPLITS = ("all", "train", "test")
+# Problems that a worker makes at a time.
+BLOCK = 64
+
+# Problem number i as one line.
+Maker = Callable[[int], str]
+
+
+def add_sample_parser(verbs: Any) -> None:
+    """Add `sample`."""
+    text = "print problems as JSON lines; line i of a seed is the same for every N and J"
+    command = verbs.add_parser("sample", help=text, description=text)
+    add_problem_arguments(command)
+    # Numbers are read as text and checked here, so that an error is one line.
+    command.add_argument("-n", default="10", metavar="N", help="problems (default: %(default)s)")
+    command.add_argument(
+        "--jobs", default="1", metavar="J", help="processes (default: %(default)s)"
+    )
+    command.set_defaults(handler=print_sample)
+
+
+def add_problem_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what says which problems are drawn."""
+    command.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    command.add_argument(
+        "--op", metavar="K", help="operations of each solution (default: mixed, as in training)"
+    )
+    command.add_argument("--seed", default="0", metavar="S", help="default: %(default)s")
+    command.add_argument(
+        "--order", metavar="O", help="pq: problem before question (default), or qp"
+    )
+    command.add_argument(
+        "--reask", action="store_true", help="ask for another number of each problem"
+    )
+    command.add_argument(
+        "--split", default="all", metavar="SIDE", help="train, test or all (default: %(default)s)"
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another setting of the world, e.g. empty=false (may be repeated)",
+    )
+
+
+def print_sample(args: argparse.Namespace) -> int:
+    """Print the problems and return 0; ConfigError for an impossible argument."""
+    n, jobs = whole("n", args.n), whole("jobs", args.jobs)
+    require(jobs >= 1, "jobs", args.jobs, "1 or more")
+    for line in lines(maker(args), n, jobs):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def lines(make: Maker, n: int, jobs: int) -> Iterator[str]:
+    """Problems 0 to n - 1 in their order, made by so many processes."""
+    starts = range(0, n, BLOCK)
+    jobs = min(jobs, len(starts))
+    if jobs <= 1:
+        yield from map(make, range(n))
+        return
+    with multiprocessing.Pool(jobs, _start, (make,)) as pool:
+        for block in pool.imap(_block, [range(i, min(i + BLOCK, n)) for i in starts]):
+            yield from block
+
+
+def maker(args: argparse.Namespace) -> Maker:
+    """What makes the problems of the arguments; ConfigError for an impossible one."""
+    require(args.preset in PRESETS, "preset", args.preset, f"one of {', '.join(PRESETS)}")
+    require(args.split in SPLITS, "split", args.split, f"one of {', '.join(SPLITS)}")
+    op = None if args.op is None else whole("op", args.op)
+    settings = dict(map(_setting, args.set))
+    if args.order is not None:
+        settings["order"] = args.order
+    if args.preset == "plan":
+        texts: Any = plan.Source(build(plan.Config, settings))
+    else:
+        texts = source.Source(build(source.Config, {"preset": args.preset} | settings))
+    return partial(_line, texts, whole("seed", args.seed), op, args.split, args.reask)
+
+
+def _line(texts: Any, seed: int, op: int | None, split: Any, reask: bool, index: int) -> str:
+    rng = generator(seed, "igsm sample", index)
+    (problem,) = texts.problems(1, rng, op=op, split=split, reask=reask)
+    solution = spell([word for step in texts.solution_words(problem, rng) for word in step])
+    told = {
+        "problem": spell(texts.problem_words(problem)),
+        "question": spell(texts.question_words(problem)),
+    }
+    if texts.config.order == "qp":
+        told = dict(reversed(told.items()))
+    graph = _of_igsm(texts, problem) if isinstance(problem, Problem) else _of_plan(problem)
+    record = told | {"solution": solution} | graph
+    record |= {"template": texts.template(problem), "split": texts.split_of(problem)}
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _of_igsm(texts: source.Source, problem: Problem) -> dict[str, Any]:
+    names = {p: spell(texts.language.name_words(problem, p)) for p in problem.needs}
+    layers = zip(problem.names, problem.categories, strict=True)
+    return {
+        "answer": problem.answer,
+        "op": problem.op,
+        "ip": problem.ip,
+        "necessary": [names[p] for p in problem.solution],
+        "items": {item: category for items, category in layers for item in items},
+        "parameters": {
+            names[p]: {"needs": [names[q] for q in problem.needs[p]], "value": problem.values[p]}
+            for p in problem.graph
+        },
+    }
+
+
+def _of_plan(problem: plan.Plan) -> dict[str, Any]:
+    names = problem.names
+    return {
+        "answer": None,
+        "op": problem.op,
+        "ip": len(problem.edges),
+        "necessary": [names[vertex] for vertex in problem.solution],
+        "items": {},
+        "parameters": {
+            names[vertex]: {"needs": [names[parent] for parent in parents], "value": None}
+            for vertex, parents in problem.needs.items()
+        },
+    }
+
+
+_make: list[Maker] = []
+
+
+def _start(make: Maker) -> None:
+    _make[:] = [make]
+
+
+def _block(indices: range) -> list[str]:
+    return [_make[0](index) for index in indices]
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, equals, value = text.partition("=")
+    require(bool(equals), "set", text, "KEY=VALUE")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"{key}={value!r}: must be a value as YAML writes it") from None
+
+
+def whole(key: str, text: str) -> int:
+    """A whole number from 0, or ConfigError."""
+    ok = text.isascii() and text.isdigit() and len(text) < 19
+    require(ok, key, text, "a whole number from 0")
+    return int(text)
