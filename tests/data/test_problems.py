@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from physlm.config import ConfigError
+from physlm.data.ahead import ahead
 from physlm.data.problems import BLOCK, IGNORED, Packing, ProblemStream, Scored, source
 from tests.data import sums
 
@@ -136,6 +137,23 @@ def test_a_state_is_all_that_the_next_batch_needs(packing: Packing) -> None:
         batch, found = stream(packing, "solution", rows=90).take(before)
         np.testing.assert_array_equal(batch, of.take(before)[0])
         assert found == after
+
+
+def test_blocks_drawn_ahead_are_the_same() -> None:
+    settings = {"preset": "micro"}
+    world = source("igsm", settings)
+    alone = ProblemStream(world, 5, 96, 110)
+    with ahead("igsm", settings, 5, 2) as blocks:
+        shared = ProblemStream(world, 5, 96, 110, blocks=blocks)
+        state = alone.start()
+        for _ in range(3):
+            batch, found = shared.take(state)
+            wanted, state = alone.take(state)
+            np.testing.assert_array_equal(batch, wanted)
+            assert found == state
+        assert state["block"] >= 2
+        # A run that goes on elsewhere asks for other blocks.
+        assert blocks(40).tokens.tolist() == alone.texts(40).tokens.tolist()
 
 
 def test_a_row_too_short_for_all_problems_is_refused() -> None:

@@ -19,7 +19,6 @@ from physlm.probe.v_probing import Questions, commonest, probe_solver
 from physlm.probe.v_scores import Answers, area, matthews, record
 from physlm.random import generator
 from physlm.steps.v_probe import run
-from physlm.train.loop import train
 from physlm.train.losses import IGNORED
 from tests.evaluate.grammars.toy import job
 from tests.probe import v_toy
@@ -75,44 +74,28 @@ def test_an_update_is_that_of_the_embedding() -> None:
     assert (before - after).abs().max() > 0.01
 
 
-def test_without_an_update_it_is_logistic_regression(tmp_path: Path) -> None:
+def test_without_an_update_it_is_logistic_regression() -> None:
     source = v_toy.source()
     model = v_toy.model(source, d_model=8, init_std=0.5)
     rng = generator(0, "regression")
     given = [
-        ask(source, problem, "known", "graph", 10, rng)
-        for problem in source.problems(20, rng, split="all")
+        ask(source, problem, "nece", "graph", 10, rng)
+        for problem in source.problems(20, rng, op=1, split="all")
     ]
     batch = rows(given)
     # Labels that nothing tells, so that the best weights are finite.
     scored = batch[:, 1] != IGNORED
     batch[:, 1][scored] = rng.integers(2, size=int(scored.sum()))
 
-    class Same:
-        batch_size, n_ctx = len(batch), 256
-
-        def start(self) -> dict[str, Any]:
-            return {}
-
-        def take(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-            return batch, state
-
-        def exposures(self, state: dict[str, Any]) -> float:
-            return 0.0
-
-    config = v_toy.built(rank=0, optimiser={"lr_peak": 0.3, "weight_decay": 0.0})
-    probe = VProbe(model, "known", 2, config)
+    probe = VProbe(model, "nece", 2, v_toy.built(rank=0))
     assert [name for name, p in probe.named_parameters() if p.requires_grad] == [
         "head.weight",
         "head.bias",
     ]
-    train(probe, probe_nats, Same(), 150, config, {}, tmp_path)
-    with torch.no_grad():
-        features = probe.states(torch.from_numpy(batch)).double()
-        said = probe(torch.from_numpy(batch)).softmax(-1)[:, 1]
+    features = probe.states(torch.from_numpy(batch)).double()
     labels = torch.from_numpy(batch[:, 1][scored]).double()
     weights = torch.zeros(9, dtype=torch.float64, requires_grad=True)
-    solver = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
+    solver = torch.optim.LBFGS([weights], max_iter=2000, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         solver.zero_grad()
@@ -122,13 +105,17 @@ def test_without_an_update_it_is_logistic_regression(tmp_path: Path) -> None:
         return value
 
     solver.step(loss)
-    best = torch.sigmoid(features @ weights[:8] + weights[8]).detach()
-    assert (said - best).abs().max() < 0.05
-    assert best.std() > 0.05
-    told, least = (
-        torch.nn.functional.binary_cross_entropy(p.double(), labels).item() for p in (said, best)
-    )
-    assert told < least + 0.001
+    with torch.no_grad():
+        probe.head.weight.zero_()[1] = weights[:8]
+        probe.head.bias.zero_()[1] = weights[8]
+    # The best weights are best for the probe too.
+    nats = probe_nats(probe, torch.from_numpy(batch))
+    nats.backward()
+    assert nats.item() == pytest.approx(loss().item(), abs=1e-5)
+    assert nats.item() < np.log(2) - 0.005
+    for parameter in (probe.head.weight, probe.head.bias):
+        assert parameter.grad is not None
+        assert parameter.grad.abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("planted", [True, False])
@@ -142,13 +129,13 @@ def test_what_the_name_tells_is_learned_and_chance_is_not(
         return int(a.abstract) if planted else int(rng.random() < 0.7)
 
     monkeypatch.setattr(Knowledge, "label", label)
-    solver = v_toy.solver(tmp_path / "model", init_std=0.2, d_model=32)
-    config = v_toy.built(n_steps=150, batch_size=8, n_test=60, rank=4, optimiser={"lr_peak": 0.03})
+    solver = v_toy.solver(tmp_path / "model", "tiny", init_std=0.2, d_model=32)
+    config = v_toy.built(n_steps=100, batch_size=8, n_test=40, rank=4, optimiser={"lr_peak": 0.03})
     (found,) = probe_solver(solver, config, tmp_path)["results"]
     assert found["n"] > 200
     if planted:
-        assert found["accuracy"] > 0.99
-        assert found["matthews"] > 0.98
+        assert found["accuracy"] > 0.95
+        assert found["matthews"] > 0.9
         assert 0.3 < found["majority"] < 0.7
     else:
         assert found["accuracy"] < found["majority"] + 0.02
@@ -182,7 +169,7 @@ def test_a_cut_job_leaves_the_same_record(tmp_path: Path, monkeypatch: pytest.Mo
         ("dep", 2, False),
         ("value", 2, False),
     ]
-    assert whole["settings"] == {"preset": "micro"}
+    assert (whole["world"], whole["preset"]) == ("igsm", "micro")
 
 
 def test_tasks_do_not_depend_on_each_other(tmp_path: Path) -> None:
@@ -302,7 +289,7 @@ def test_models_that_cannot_be_probed_are_named(tmp_path: Path) -> None:
     canon = v_toy.solver(tmp_path / "b", canon="A")
     with pytest.raises(ConfigError, match=r"model\.arch='gpt2_rot': must be causal, with rotary"):
         probe_solver(canon, v_toy.built(), tmp_path)
-    path = tmp_path / "a" / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"world": "grammar"}))
-    with pytest.raises(ValueError, match="the model was not trained on problems of igsm"):
-        v_probing.load_solver(tmp_path / "a")
+    trained = v_toy.solver(tmp_path / "c")
+    trained.info["world"] = "plan"
+    with pytest.raises(ConfigError, match=r"world='plan': must be igsm for V-probes"):
+        probe_solver(trained, v_toy.built(), tmp_path)

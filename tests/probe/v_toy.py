@@ -5,11 +5,11 @@ from typing import Any
 
 from physlm.config import build
 from physlm.data import problems
+from physlm.evaluate.igsm.trained import Trained, load_trained
 from physlm.model.config import ModelSettings
 from physlm.model.storage import save_model
 from physlm.model.transformer import Transformer, init_weights
 from physlm.probe.v_config import VProbeConfig
-from physlm.probe.v_probing import Solver, load_solver
 
 
 def config(**changes: Any) -> dict[str, Any]:
@@ -45,9 +45,9 @@ def model(
     return made.eval()
 
 
-def solver(folder: Path, preset: str = "micro", **settings: Any) -> Solver:
+def solver(folder: Path, preset: str = "micro", **settings: Any) -> Trained:
     """An untrained model in a folder, as the step `problems` would leave it."""
     facts = {"world": "igsm", "settings": {"preset": preset}, "seed": 0}
-    counts = {"steps": 0, "problems": 0, "tokens": 0}
+    counts = {"steps": 0, "problems": 0, "tokens": 0, "final_loss_nats": None}
     save_model(folder, model(source(preset), **settings), **facts, **counts)
-    return load_solver(folder)
+    return load_trained(folder)

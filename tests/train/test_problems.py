@@ -87,6 +87,16 @@ def test_a_cut_training_leaves_the_same_bytes(
     assert weights(tmp_path / "whole") == weights(tmp_path / "cut")
 
 
+def test_who_draws_the_problems_decides_nothing(tmp_path: Path) -> None:
+    changes = {"world": "igsm", "settings": {"preset": "micro"}, "n_steps": 6}
+    stream = {"stream": {"n_ctx": 96, "batch_size": 4}}
+    run(job(tmp_path / "alone", config(**changes, **stream)))
+    run(job(tmp_path / "many", config(**changes, **stream, workers=2)))
+    assert weights(tmp_path / "alone") == weights(tmp_path / "many")
+    sciences = [build(ProblemsConfig, config(workers=n)).science() for n in (0, 3)]
+    assert sciences[0] == sciences[1]
+
+
 def test_training_goes_on_from_a_model_with_other_problems(tmp_path: Path) -> None:
     first, info = trained(tmp_path / "a")
     same, _ = trained(

@@ -6,6 +6,7 @@ T position.
 """
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -44,6 +45,9 @@ class Texts(Protocol):
     def n_prompt(self) -> np.ndarray: ...
 
 
+Blocks = Callable[[int], Texts]
+
+
 class Source(Protocol):
     """Problems of a world."""
 
@@ -76,6 +80,11 @@ def world_config(world: str, settings: dict[str, Any]) -> Any:
         raise ConfigError(f"world {world}: {error}") from None
 
 
+def drawn(source: Source, seed: int, block: int) -> Texts:
+    """The BLOCK problems of one block of a stream."""
+    return source.draw(BLOCK, generator(seed, "problems", block))
+
+
 class ProblemStream:
     """Batches of `batch_size` rows of n_ctx tokens (the forms of physlm.train.losses).
 
@@ -83,6 +92,8 @@ class ProblemStream:
         the rest EOS that is not scored; a problem longer than a row is dropped. Or cut, problems
         end to end, an EOS before each, cut where rows end (Part 2.1, section 3).
     scored: all tokens, or those of solutions alone, each with the EOS that ends it.
+
+    blocks: who draws them (physlm.data.ahead); None: the stream itself, when it needs them.
 
     Batches are labelled, [B, 2, T] int64; those of cut and all are windows, [B, T + 1].
     """
@@ -95,8 +106,10 @@ class ProblemStream:
         batch_size: int,
         scored: Scored = "all",
         packing: Packing = "whole",
+        blocks: Blocks | None = None,
     ) -> None:
         self.source, self.seed = source, seed
+        self._blocks = blocks or (lambda block: drawn(source, seed, block))
         self.n_ctx, self.batch_size = n_ctx, batch_size
         self.scored, self.packing = scored, packing
         self._rows = np.arange(batch_size)[:, None] * n_ctx + np.arange(n_ctx + 1)
@@ -121,7 +134,7 @@ class ProblemStream:
 
     def texts(self, block: int) -> Texts:
         """The problems of one block, BLOCK of them, without EOS."""
-        return self.source.draw(BLOCK, generator(self.seed, "problems", block))
+        return self._blocks(block)
 
     def _take_whole(self, state: dict[str, int]) -> tuple[np.ndarray, dict[str, int]]:
         block, i = state["block"], state["offset"]

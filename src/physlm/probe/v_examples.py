@@ -15,8 +15,8 @@ import numpy as np
 
 from physlm.data.igsm.problem import Parameter, Problem, ancestors
 from physlm.data.igsm.words import END, EOS, MID, START
+from physlm.data.problems import IGNORED
 from physlm.probe.v_config import Population, Task
-from physlm.train.losses import IGNORED
 
 # A token of the text belongs to group TEXT, of question q to group q + 1.
 PADDING, TEXT = -1, 0
@@ -133,8 +133,12 @@ def ask(
         b = parameters[j + (j >= i)] if task == "dep" else None
         label = knowledge.label(task, a, b, problem.solution[:k])
         queries.append(Query(a, b, places[k], label))
-    suffixes = [suffix(source, problem, query) for query in queries]
-    return Asked(problem, text, queries, suffixes)
+    return asking(source, problem, text, queries)
+
+
+def asking(source: Any, problem: Problem, text: list[int], queries: list[Query]) -> Asked:
+    """These questions about a text of the problem."""
+    return Asked(problem, text, queries, [suffix(source, problem, query) for query in queries])
 
 
 def text_of(

@@ -5,8 +5,10 @@ those of physlm.probe.v_examples.rows.
 """
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,7 +17,8 @@ from physlm.config import require
 from physlm.model.cache import Pass
 from physlm.model.transformer import Transformer
 from physlm.probe.v_config import VProbeConfig
-from physlm.probe.v_examples import TEXT
+from physlm.probe.v_examples import TEXT, Asked
+from physlm.probe.v_examples import rows as rows_of
 from physlm.random import torch_generator
 from physlm.train.losses import IGNORED
 
@@ -117,3 +120,17 @@ def probe_nats(probe: nn.Module, batch: Tensor) -> Tensor:
     labels = batch[:, 1].reshape(-1)
     labels = labels[labels != IGNORED]
     return F.cross_entropy(probe(batch), labels, reduction="sum") / max(1, len(labels))
+
+
+def logits_of(probe: VProbe, examples: Sequence[Asked], batch_size: int) -> np.ndarray:
+    """Logits [N, M] of all questions in order."""
+    return np.concatenate(list(_logits(probe, examples, batch_size)))
+
+
+def _logits(probe: VProbe, examples: Sequence[Asked], batch_size: int) -> Iterator[np.ndarray]:
+    probe.eval()
+    where = probe.head.weight.device
+    for start in range(0, len(examples), batch_size):
+        batch: Tensor = torch.from_numpy(rows_of(examples[start : start + batch_size])).to(where)
+        with torch.no_grad():
+            yield probe(batch).cpu().numpy()

@@ -1,22 +1,17 @@
 """Training V-probes, one task after the other, and what they read of test problems."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from physlm.config import ConfigError, require
-from physlm.data import problems
-from physlm.model.storage import load_model
-from physlm.model.transformer import Transformer, init_weights
-from physlm.probe.probes import device
+from physlm.evaluate.igsm.trained import Trained
+from physlm.model.transformer import init_weights
 from physlm.probe.v_config import Task, VProbeConfig
 from physlm.probe.v_examples import Asked, ask, n_classes, rows
-from physlm.probe.v_probes import VProbe, check, probe_nats
+from physlm.probe.v_mistakes import mistakes
+from physlm.probe.v_probes import VProbe, check, logits_of, probe_nats
 from physlm.probe.v_scores import Answers, record
 from physlm.random import generator
 from physlm.train.checkpoints import digest
@@ -24,31 +19,6 @@ from physlm.train.loop import train
 
 # Problems in a row that may be too long for the model's context.
 MOST_DRAWS = 1000
-
-
-@dataclass(frozen=True)
-class Solver:
-    """A model of the `problems` step, with what model.json tells and the problems of its world."""
-
-    model: Transformer
-    info: dict[str, Any]
-    source: Any
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a record repeats of the model."""
-        config = self.model.config
-        kept = ("arch", "n_params", "world", "settings", "seed", "steps", "problems", "tokens")
-        shape = {key: getattr(config, key) for key in ("n_layers", "n_heads", "d_model", "n_ctx")}
-        return {key: self.info[key] for key in kept} | shape
-
-
-def load_solver(folder: Path) -> Solver:
-    """The model in `folder`. ValueError for one of another step or another world than igsm."""
-    model, info = load_model(folder)
-    if info.get("world") != "igsm":
-        raise ValueError(f"{folder / 'model.json'}: the model was not trained on problems of igsm")
-    return Solver(model.to(device()), info, problems.source("igsm", info["settings"]))
 
 
 class Questions:
@@ -103,32 +73,21 @@ def tested(
     return [example for example in given if example.n_positions <= n_ctx]
 
 
-def logits_of(probe: VProbe, examples: Sequence[Asked], batch_size: int) -> np.ndarray:
-    """Logits [N, M] of all questions in order."""
-    return np.concatenate(list(_logits(probe, examples, batch_size)))
-
-
-def _logits(probe: VProbe, examples: Sequence[Asked], batch_size: int) -> Iterator[np.ndarray]:
-    probe.eval()
-    where = probe.head.weight.device
-    for start in range(0, len(examples), batch_size):
-        batch: Tensor = torch.from_numpy(rows(examples[start : start + batch_size])).to(where)
-        with torch.no_grad():
-            yield probe(batch).cpu().numpy()
-
-
-def probe_solver(solver: Solver, config: VProbeConfig, scratch: Path) -> dict[str, Any]:
+def probe_solver(trained: Trained, config: VProbeConfig, scratch: Path) -> dict[str, Any]:
     """Train the probes of every task and score them: the content of v_probe.json (docs/igsm.md).
 
     Resumes from `scratch` if it was cut. ConfigError for a model or layer that cannot be probed.
     """
-    model, source = solver.model, solver.source
+    model, source = trained.model, trained.source
     check(model, config.layer)
+    world = trained.info["world"]
+    require(world == "igsm", "world", world, "igsm for V-probes")
     weights = digest(dict(model.named_parameters()))
     if config.control == "model":
         require(config.mistakes is None, "mistakes", config.mistakes, "null where control=model")
         init_weights(model, config.seed)
-    probes, results = {}, []
+    probes: dict[Task, VProbe] = {}
+    results: list[dict[str, Any]] = []
     for task in config.tasks:
         probe = VProbe(model, task, n_classes(task, source.config.modulus), config)
         questions = Questions(source, task, model.config.n_ctx, config)
@@ -146,11 +105,14 @@ def probe_solver(solver: Solver, config: VProbeConfig, scratch: Path) -> dict[st
         probes[task] = probe
         results += scored(probe, questions, config)
     return {
-        **solver.facts,
+        **trained.facts,
         "probe_seed": config.seed,
         **{key: getattr(config, key) for key in ("rank", "layer", "control", "population")},
         "n_steps_probe": config.n_steps,
         "results": results,
+        "mistakes": None
+        if config.mistakes is None
+        else mistakes(trained, probes, config.mistakes, config.seed, config.batch_size),
     }
 
 

@@ -170,7 +170,7 @@ STEPS: dict[str, Step] = {
         outputs=(*MODEL, "metrics.jsonl"),
         settings="physlm.train.problems:ProblemsConfig",
         parts=_problems,
-        execution=EXECUTION,
+        execution=(*EXECUTION, "workers"),
         reads={"model": MODEL},
         distributed=True,
     ),

@@ -1,5 +1,6 @@
 """Train a model on problems with solutions that never repeat."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ def run(job: Job) -> None:
     import torch
 
     from physlm import files
+    from physlm.data.ahead import ahead
     from physlm.data.problems import ProblemStream, source
     from physlm.model.storage import save_model
     from physlm.train import lora
@@ -33,22 +35,26 @@ def run(job: Job) -> None:
     torch.set_num_threads(config.threads)
     texts = source(config.world, config.settings)
     shape = config.stream.n_ctx, config.stream.rows
-    stream = ProblemStream(texts, config.seed, *shape, config.scored, config.packing)
     folder = job.input("model") if "model" in job.inputs else None
     model = _starting_model(config, texts.vocabulary, folder)
     base = {} if folder is None else {"base_digest": digest(dict(model.named_parameters()))}
     if config.lora is not None:
         require(folder is not None, "lora", config.lora, "null without an input model")
         lora.adapt(model, config.lora, config.seed)
-    outcome = train(
-        model,
-        objective(model.config),
-        stream,
-        n_steps=config.n_steps,
-        config=config,
-        identity={"config": config.science(), **base},
-        scratch=job.scratch,
-    )
+    with contextlib.ExitStack() as stack:
+        blocks = None
+        if config.workers:
+            drawing = ahead(config.world, config.settings, config.seed, config.workers)
+            blocks = stack.enter_context(drawing)
+        outcome = train(
+            model,
+            objective(model.config),
+            ProblemStream(texts, config.seed, *shape, config.scored, config.packing, blocks),
+            n_steps=config.n_steps,
+            config=config,
+            identity={"config": config.science(), **base},
+            scratch=job.scratch,
+        )
     if not outcome.is_main:
         return
     files.copy(job.scratch / "metrics.jsonl", job.out / "metrics.jsonl")

@@ -13,11 +13,12 @@ def run(job: Job) -> None:
 
     import torch
 
+    from physlm.evaluate.igsm.trained import load_trained
     from physlm.files import write_json
-    from physlm.probe.v_probing import load_solver, probe_solver
+    from physlm.probe.v_probing import probe_solver
 
     torch.set_num_threads(config.threads)
-    record = probe_solver(load_solver(job.input("model")), config, job.scratch)
+    record = probe_solver(load_trained(job.input("model")), config, job.scratch)
     write_json(job.out / "v_probe.json", record)
 
 
