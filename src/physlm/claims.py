@@ -34,6 +34,18 @@ from physlm.claim_rules.grammars import (
     simple_attention_suffices,
     trees_are_decodable,
 )
+from physlm.claim_rules.hidden_reasoning import (
+    knows_beforehand,
+    knows_of_needless,
+    layers_reach_farther,
+    mistakes_are_foreseen,
+)
+from physlm.claim_rules.igsm import templates_are_many, two_sides_agree
+from physlm.claim_rules.reasoning import (
+    depth_beats_width,
+    no_needless_steps,
+    solves_longer_ones,
+)
 from physlm.config import ConfigError, build, require
 
 REPRODUCED = "reproduced"
@@ -48,19 +60,28 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "capacity_peak": capacity_peak,
     "capacity_plateau": capacity_plateau,
     "celebrities_help": celebrities_help,
+    "depth_beats_width": depth_beats_width,
     "distribution_matches": distribution_matches,
     "encoders_fail": encoders_fail,
     "encoders_miss_deep_levels": encoders_miss_deep_levels,
     "extraction_fails": extraction_fails,
     "finetuning_cannot_repair": finetuning_cannot_repair,
     "formulas_hold": formulas_hold,
+    "knows_beforehand": knows_beforehand,
+    "knows_of_needless": knows_of_needless,
+    "layers_reach_farther": layers_reach_farther,
+    "mistakes_are_foreseen": mistakes_are_foreseen,
+    "no_needless_steps": no_needless_steps,
     "output_is_diverse": output_is_diverse,
     "perturbed_training_helps": perturbed_training_helps,
     "positions_order": positions_order,
     "probe_early": probe_early,
     "probe_follows_answers": probe_follows_answers,
     "simple_attention_suffices": simple_attention_suffices,
+    "solves_longer_ones": solves_longer_ones,
+    "templates_are_many": templates_are_many,
     "trees_are_decodable": trees_are_decodable,
+    "two_sides_agree": two_sides_agree,
     "variants_extract": variants_extract,
 }
 

@@ -1,8 +1,8 @@
 """Records of models that were trained on problems, as tables (Part 2): named, chosen, placed.
 
-A record is evaluate.json of the evaluate step (measure reasoning) or v_probe.json of the v_probe
-step. `preset` is that of the world iGSM, or the name of another world. In the range of training are
-problems of at most `op_max` operations.
+A record is reasoning.json or v_probe.json of the steps of these names. `preset` is that of the
+world iGSM, or the name of another world. In the range of training are problems of at most `op_max`
+operations.
 """
 
 from collections.abc import Sequence
@@ -64,11 +64,13 @@ def best_rates(frame: "pd.DataFrame") -> "pd.DataFrame":
     That with the highest mean accuracy on problems in the range of training, so that those beyond
     have no say; the lower of two alike.
     """
+    import pandas as pd
+
     if "lr_peak" not in frame or frame["lr_peak"].nunique() < 2:
         return frame
     keys = ["preset", "order", *SHAPE]
     within = frame[(frame["op"] <= frame["op_max"]) & ~frame["reask"].astype(bool)]
-    means = within.groupby([*keys, "lr_peak"], as_index=False)["accuracy"].mean()
+    means = pd.DataFrame(within.groupby([*keys, "lr_peak"], as_index=False)["accuracy"].mean())
     means = means.sort_values(["accuracy", "lr_peak"], ascending=[False, True])
     return frame.merge(means.drop_duplicates(keys)[[*keys, "lr_peak"]], on=[*keys, "lr_peak"])
 

@@ -46,14 +46,14 @@ N_CHECKED = 800  # of each kind and order
 COUNTED = [
     *(("med", op, 3000) for op in (2, 3, 4, 5, 6, 7)),
     ("med", 15, 30_000),
-    ("med", 20, 3000),
-    ("med", 23, 3000),
-    ("hard", 21, 10_000),
-    ("hard", 28, 3000),
-    ("tiny", 5, 3000),
-    ("micro", 5, 3000),
+    ("med", 20, 2000),
+    ("med", 23, 2000),
+    ("hard", 21, 5000),
+    ("hard", 28, 2000),
+    ("tiny", 5, 2000),
+    ("micro", 5, 2000),
 ]
-N_SPLIT = 1500  # texts to train on and as many test problems, of each world and order
+N_SPLIT = 800  # texts to train on and as many test problems, of each world and order
 
 MEASURED = ["answers", "necessary", "ops", "accepted", "in_limits", "placed"]
 CONTROL = ["spoiled_accepted"]

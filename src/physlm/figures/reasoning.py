@@ -42,17 +42,17 @@ CELL = ["part", "op", "reask", "n", "too_long", "accuracy", "answer_accuracy", "
 WRITTEN = ["n_correct", "unnecessary", "unnecessary_op", "shortest", "written_steps", "unfinished"]
 LEVEL0 = ["level0_unnecessary", "level0_unnecessary_correct"]
 TEXTS = ["necessary", "parameters", "prompt_tokens", "gold_tokens", "tokens_from"]
-COLUMNS = [*FACTS, "measure_seed", *CELL, *WRITTEN, *LEVEL0, *TEXTS]
+COLUMNS = [*FACTS, "test_seed", *CELL, *WRITTEN, *LEVEL0, *TEXTS]
 DESIGN = ["preset", "order", "n_params", "n_layers", "seed", "part", "reask", "op", "tokens_from"]
-LEVEL0_LOOK = {"color": "0.35", "ls": "--", "marker": "_"}
+LEVEL0_LOOK: dict[str, Any] = {"color": "0.35", "ls": "--", "marker": "_"}
 # Names of a record that would not be understood beside those of the model.
 RENAMED = {"correct": "n_correct", "steps": "written_steps"}
 
 
 def table(inputs: dict[str, Any]) -> pd.DataFrame:
-    """Rows per run of the role `runs` (evaluate.json, measure reasoning): see `rows_of`."""
+    """Rows per run of the role `runs` (reasoning.json): see `rows_of`."""
     rows = []
-    for run in read(inputs.get("runs", []), "evaluate.json", "reasoning"):
+    for run in read(inputs.get("runs", []), "reasoning.json"):
         rows += rows_of(run)
     return as_table(rows, COLUMNS, DESIGN)
 
