@@ -31,7 +31,6 @@ def test_settings_left_out_have_the_values_of_the_preset(preset: Any) -> None:
         ({"preset": "med", "op_max": 0}, "op_max=0: must be at least 1"),
         ({"preset": "med", "modulus": 1}, "modulus=1: must be at least 2"),
         ({"preset": "med", "most_parts": 0}, "most_parts=0: must be at least 1"),
-        ({"preset": "med", "orders": 0}, "orders=0: must be at least 1"),
         ({"preset": "med", "train_bins": 23}, "train_bins=23: must be from 1 to 22"),
         ({"preset": "med", "layers": [3, 2]}, "must be one or more ascending numbers from 2"),
         ({"preset": "med", "layers": []}, "must be one or more ascending numbers from 2"),

@@ -49,12 +49,17 @@ def test_structures_have_exactly_the_edges_asked_for() -> None:
         assert len(set(structure.edges)) == len(structure.edges) == n_edges
         assert len(structure.sizes) == n_layers
         assert all(least <= size <= most for size in structure.sizes)
-        for total, whole in structure.whole.items():
-            assert whole[-1] == total
+        for total in (p for level in structure.levels for p in level):
+            whole = structure.missing(total, ())
             inside = {q for p in whole for q in structure.needs[p]}
+            assert whole[-1] == total
             assert inside | {total} == set(whole)
             for place, p in enumerate(whole):
                 assert set(structure.needs[p]) <= set(whole[:place])
+            known = rand.sample(whole, len(whole) // 2)
+            rest = structure.missing(total, known)
+            assert {q for p in rest for q in structure.needs[p]} <= {*rest, *known}
+            assert not set(rest) & set(known)
 
 
 def test_parameters_fill_the_operations_they_may_have() -> None:
@@ -70,7 +75,7 @@ def test_parameters_fill_the_operations_they_may_have() -> None:
             )
             assert set(parts) <= set(needs)
         op = {p: max(1, len(parts) - 1) for p, parts in needs.items()}
-        inside = {q for p in needs if p.abstract for q in [p, *structure.whole[p]]}
+        inside = {q for p in needs if p.abstract for q in structure.missing(p, ())}
         assert sum(op[p] for p in inside) <= n
         assert sum(op.values()) == m or (
             sum(op.values()) < m and set(structure.edges) <= set(needs)

@@ -89,7 +89,7 @@ def test_solutions_are_of_what_the_question_needs() -> None:
 
 def test_operations_are_those_of_the_released_code() -> None:
     # Measured there on questions about problems of 20 operations: mean 8.0, quartiles 2, 6 and 13.
-    config = Config(preset="med", bias="unneeded", products="interleaved", orders=10)
+    config = Config(preset="med", bias="unneeded", products="interleaved")
     n = 600
     op = np.array([reask(numbered(config, 6, i, 20), generator(7, i)).op for i in range(n)])
     error = 4 * op.std() * (1 / n + 1 / 1000) ** 0.5 + 0.05

@@ -72,7 +72,6 @@ class Config:
 
     empty: whether a total over nothing exists, with value 0. bias: which parameters an edge is more
     likely to come from, those that are needed already (paper, remark D.4) or the others (code).
-    orders: how many orders of the same parameters are tried before an attempt starts again.
     rng: whether a constant can still be drawn after a coin said no. products: whether a
     total over totals has all its products first (paper) or adds each as it comes (code).
     split: what is hashed to part training from test problems, the template of the solution (paper)
@@ -93,7 +92,6 @@ class Config:
     order: Literal["pq", "qp"] = "pq"
     empty: bool = _OF_PRESET
     bias: Literal["needed", "unneeded"] = "needed"
-    orders: int = 1
     rng: Literal["stays", "leaves"] = "stays"
     products: Literal["first", "interleaved"] = "first"
     split: Literal["solution", "problem"] = _OF_PRESET
@@ -107,7 +105,6 @@ class Config:
                 object.__setattr__(self, key, value)
         require(self.op_max >= 1, "op_max", self.op_max, "at least 1")
         require(self.modulus >= 2, "modulus", self.modulus, "at least 2")
-        require(self.orders >= 1, "orders", self.orders, "at least 1")
         require(self.most_parts >= 1, "most_parts", self.most_parts, "at least 1")
         ok = 1 <= self.train_bins < N_BINS
         require(ok, "train_bins", self.train_bins, f"from 1 to {N_BINS - 1}")

@@ -9,19 +9,29 @@ has the operations it aims at, so to aim at the wanted ones gives the same law.
 import math
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from physlm.config import ConfigError, require
 from physlm.data.igsm.config import Config
 from physlm.data.igsm.names import draw_names
-from physlm.data.igsm.necessary import RNG, Needs, Refused, draw_necessary
+from physlm.data.igsm.necessary import (
+    RNG,
+    Needs,
+    Refused,
+    draw_order,
+    draw_parameters,
+    draw_parts,
+)
 from physlm.data.igsm.problem import Definition, Parameter, Problem
 from physlm.data.igsm.structure import Structure, draw_structure
 from physlm.data.igsm.unnecessary import add_unnecessary
 from physlm.random import generator
 
-MAX_ATTEMPTS = 2_000
+# Of sizes for a problem, and of graphs for the same sizes.
+MAX_ATTEMPTS = 200
+MAX_GRAPHS = 50
 
 
 def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Problem:
@@ -56,10 +66,12 @@ def numbered(config: Config, seed: int, index: int, op: int | None = None) -> Pr
 
 
 def _attempt(config: Config, op: int, rand: random.Random) -> Problem:
+    """A problem of `op` operations. Raises Refused."""
     n = max(rand.randint(1, op), rand.randint(1, op))
     m = rand.randint(n, op)
-    structure = _structure(config, op, rand)
-    needs = draw_necessary(structure, n, m, op, config, rand)
+    sizes = _sizes(config, op, rand)
+    structure, needs = _ordered(sizes, n, m, config, rand)
+    needs = draw_parts(needs, op, config, rand)
     solution = tuple(needs)
     add_unnecessary(needs, structure, config.most_parts, rand)
     for parameter, parts in structure.needs.items():
@@ -79,15 +91,46 @@ def _attempt(config: Config, op: int, rand: random.Random) -> Problem:
     )
 
 
-def _structure(config: Config, op: int, rand: random.Random) -> Structure:
-    """A structure graph, larger the more operations are wanted."""
+class Sizes(NamedTuple):
+    """Of a structure graph: edges, layers, least and most items in a layer."""
+
+    n_edges: int
+    n_layers: int
+    least: int
+    most: int
+
+
+def _sizes(config: Config, op: int, rand: random.Random) -> Sizes:
+    """Larger the more operations are wanted. Raises Refused where they cannot suffice."""
     n_layers = _choose(config.layers, op, config, rand)
     items = [_choose(config.items, op, config, rand) for _ in range(2)]
     least, most = min(items), max(items)
     fewest = (n_layers - 1) * least
-    edges = min(rand.randint(fewest, config.ip_max) for _ in range(2))
-    edges = min(edges, fewest // least * most**2)
-    return draw_structure(edges, n_layers, least, most, config.empty, rand)
+    n_edges = min(rand.randint(fewest, config.ip_max) for _ in range(2))
+    n_edges = min(n_edges, (n_layers - 1) * most**2)
+    # No count and no total has more operations than this; a total over nothing has one.
+    most_op = n_edges * max(1, config.most_parts - 1) + n_edges * (2 * n_layers - 3)
+    most_op += most * n_layers * (n_layers - 1) // 2
+    if most_op < op:
+        raise Refused
+    return Sizes(n_edges, n_layers, least, most)
+
+
+def _ordered(
+    sizes: Sizes, n: int, m: int, config: Config, rand: random.Random
+) -> tuple[Structure, Needs]:
+    """A structure graph and the needs of its necessary parameters, in an order that makes them so.
+
+    Where there is no order, with another graph of the same sizes: sizes that leave few orders are
+    as likely as others. Raises Refused after many.
+    """
+    for _ in range(MAX_GRAPHS):
+        structure = draw_structure(*sizes, config.empty, rand)
+        needs = draw_parameters(structure, n, m, rand)
+        order = draw_order(needs, config.bias, rand)
+        if order:
+            return structure, {parameter: needs[parameter] for parameter in order}
+    raise Refused
 
 
 def _choose(choices: Sequence[int], op: int, config: Config, rand: random.Random) -> int:

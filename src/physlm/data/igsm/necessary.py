@@ -27,42 +27,21 @@ class Refused(Exception):
         self.most_op = most_op
 
 
-def draw_necessary(
-    structure: Structure, n: int, m: int, op: int, config: Config, rand: random.Random
-) -> Needs:
-    """Needs of the necessary parameters, in a topological order that ends with the query.
-
-    n, m: most operations after the first and the second stage, with 1 <= n <= m <= op. Raises
-    Refused.
-    """
-    chosen = draw_parameters(structure, n, m, rand)
-    for _ in range(config.orders):
-        needs = {parameter: list(parts) for parameter, parts in chosen.items()}
-        order = draw_order(needs, config.bias, rand)
-        if order:
-            ordered = {parameter: needs[parameter] for parameter in order}
-            return draw_parts(ordered, op, config, rand)
-    raise Refused
-
-
 def draw_parameters(structure: Structure, n: int, m: int, rand: random.Random) -> Needs:
     """Stage 1: totals with all they need, at most n operations, then single counts, at most m.
 
     Each round adds one total, of the highest level whose candidate (one a level) has room.
     """
-    levels: list[list[Parameter]] = [[] for _ in structure.sizes[1:]]
-    for parameter in structure.whole:
-        levels[parameter.level - 1].append(parameter)
     needs: Needs = {}
     op = 0
     added = True
     while added:
         added = False
-        for totals in reversed(levels):
+        for totals in reversed(structure.levels):
             left = [p for p in totals if p not in needs]
             if not left:
                 continue
-            new = [p for p in structure.whole[rand.choice(left)] if p not in needs]
+            new = structure.missing(rand.choice(left), needs)
             cost = sum([max(1, len(structure.needs[p]) - 1) for p in new])
             if op + cost <= n:
                 needs.update((p, list(structure.needs[p])) for p in new)

@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -21,37 +22,48 @@ class Structure:
     edges: tuple[Parameter, ...]  # ascending
     empty: bool
     needs: dict[Parameter, tuple[Parameter, ...]] = field(init=False)
-    # Of every abstract parameter: all that it needs, directly or not, parts first, and itself.
-    whole: dict[Parameter, tuple[Parameter, ...]] = field(init=False)
+    levels: tuple[list[Parameter], ...] = field(
+        init=False
+    )  # abstract parameters of level 1, 2, ...
 
     def __post_init__(self) -> None:
         children: dict[tuple[int, int], list[Parameter]] = defaultdict(list)
         for edge in self.edges:
-            children[edge.layer, edge.owner].append(edge)
+            children[edge[:2]].append(edge)
         needs: dict[Parameter, tuple[Parameter, ...]] = dict.fromkeys(self.edges, ())
-        whole: dict[Parameter, tuple[Parameter, ...]] = {}
         n_layers = len(self.sizes)
+        levels: tuple[list[Parameter], ...] = tuple([] for _ in self.sizes[1:])
         for layer in range(n_layers - 2, -1, -1):
             for owner in range(self.sizes[layer]):
-                for below in range(layer + 1, n_layers):
-                    parts = _parts(children[layer, owner], below)
+                below = children[layer, owner]
+                parts = below
+                for level in range(1, n_layers - layer):
+                    if level > 1:
+                        # The count of every child, and how many of the category each has.
+                        parts = [
+                            part
+                            for child in below
+                            for part in (child, Parameter(*child[2:], layer + level, -1))
+                        ]
                     if self.empty or (parts and all(part in needs for part in parts)):
-                        total = Parameter(layer, owner, below, -1)
-                        needs[total] = parts
-                        found = dict.fromkeys(p for q in parts for p in whole.get(q, (q,)))
-                        whole[total] = (*found, total)
+                        total = Parameter(layer, owner, layer + level, -1)
+                        needs[total] = tuple(parts)
+                        levels[level - 1].append(total)
         object.__setattr__(self, "needs", needs)
-        object.__setattr__(self, "whole", whole)
+        object.__setattr__(self, "levels", levels)
 
+    def missing(self, parameter: Parameter, known: Container[Parameter]) -> list[Parameter]:
+        """The parameter and all that it needs, directly or not, but those known; parts first."""
+        found: dict[Parameter, None] = {}
 
-def _parts(children: list[Parameter], below: int) -> tuple[Parameter, ...]:
-    """What a total over layer `below` is computed from: of children there their counts, else
-    the count and the total of each.
-    """
-    if not children or children[0].below == below:
-        return tuple(children)
-    pairs = ((child, Parameter(child.below, child.item, below, -1)) for child in children)
-    return tuple(part for pair in pairs for part in pair)
+        def visit(p: Parameter) -> None:
+            if p not in known and p not in found:
+                for part in self.needs[p]:
+                    visit(part)
+                found[p] = None
+
+        visit(parameter)
+        return list(found)
 
 
 def draw_structure(

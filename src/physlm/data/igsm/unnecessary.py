@@ -16,15 +16,15 @@ def add_unnecessary(
     """
     left = [p for p in structure.edges if p not in needs]
     rand.shuffle(left)
-    apart: list[
-        Parameter
-    ] = []  # computed from each other alone, so they can come early in a topological order
+    # Computed from each other alone, so that they can come early in a topological order.
+    apart: list[Parameter] = []
     for parameter in left:
         alone = rand.random() < 0.5
-        pool = list(apart)
+        pool = list(apart if alone else needs)
         if not alone:
-            pool = list(needs)
-            pool += [p for p in structure.whole if p not in needs and _known(p, needs, structure)]
+            # And the totals that can be computed, all their counts being there.
+            totals = [p for level in structure.levels for p in level if p not in needs]
+            pool += [p for p in totals if all(q.abstract for q in structure.missing(p, needs))]
         n = 1
         while n < min(len(pool) + 1, most_parts) and rand.random() < 0.5:
             n += 1
@@ -34,13 +34,8 @@ def add_unnecessary(
             parts = [RNG] if rand.random() < 0.5 else []
             parts += rand.sample(pool, n - len(parts))
         for part in parts:
-            for new in structure.whole.get(part, ()):
-                needs.setdefault(new, list(structure.needs[new]))
+            if part != RNG:
+                needs.update((p, list(structure.needs[p])) for p in structure.missing(part, needs))
         needs[parameter] = parts
         if alone:
             apart.append(parameter)
-
-
-def _known(total: Parameter, needs: Needs, structure: Structure) -> bool:
-    """Whether all single counts in a total are in the graph, so that it can be computed."""
-    return all(p.abstract or p in needs for p in structure.whole[total])
