@@ -97,6 +97,7 @@ def test_settings_and_orders(capsys):
         (["sample", "--preset", "med", "--set", "modulu=3"], "did you mean modulus?"),
         (["draw", "--preset", "med", "--out", "x.doc"], "must end in .pdf, .png or .svg"),
         (["draw", "--op", "3", "--out", "x.png"], "op='3': must be left out where a problem is"),
+        (["draw", "--set", "empty=true", "--out", "x.png"], "set=['empty=true']: must be left out"),
     ],
 )
 def test_impossible_arguments(capsys, arguments, text):
@@ -165,3 +166,14 @@ def test_boxes_stand_right_of_what_they_need_and_apart_from_other_ways():
         for box in boxes - {slot}:
             if placed.places[box][0] == x:
                 assert abs(placed.places[box][1] - y) >= (1 if slot in boxes else 0.65) - 1e-9
+
+
+def test_templates_are_counted(capsys):
+    arguments = ["--preset", "tiny", "--set", "split=solution", "--op", "3", "-n", "200"]
+    templates = [json.loads(line)["template"] for line in printed(capsys, *arguments)]
+    assert main(["igsm", "templates", *arguments, "--jobs", "2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    pairs = sum(a == b for i, a in enumerate(templates) for b in templates[:i])
+    assert (told["n"], told["distinct"], told["pairs"]) == (200, len(set(templates)), pairs)
+    assert told["estimate"] == pytest.approx(200 * 199 / 2 / pairs)
+    assert "n=1: must be 2 or more" in refused(capsys, "templates", *arguments[:-1], "1")

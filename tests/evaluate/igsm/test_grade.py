@@ -203,7 +203,7 @@ def test_sentences_that_are_taken_back_are_counted_only(
     assert found == replace(gold, n_backs=2)
 
 
-def test_solutions_of_10_megabytes() -> None:
+def test_solutions_of_megabytes() -> None:
     example = EXAMPLES["compact"]
     step = "a.e : 3 = a.e 3 . "
     assert graded(example, step * 600_000).kind == "repeated"
@@ -211,7 +211,7 @@ def test_solutions_of_10_megabytes() -> None:
     assert (
         graded(example, "a.e : " + "3 + 3 = 1 ; " * 800_000 + "3 = a.e 3 .").kind == "wrong_value"
     )
-    assert graded(example, "a.e : " + "3 " * 5_000_000 + ".").kind == "syntax"
+    assert graded(example, "a.e : " + "3 " * 1_000_000 + ".").kind == "syntax"
     english = EXAMPLES["english"]
-    assert graded(english, " Define" * 1_500_000 + ".").kind == "syntax"
-    assert graded(EXAMPLES["plan"], "7 " * 5_000_000).kind == "repeated"
+    assert graded(english, " Define" * 300_000 + ".").kind == "syntax"
+    assert graded(EXAMPLES["plan"], "7 " * 1_000_000).kind == "repeated"

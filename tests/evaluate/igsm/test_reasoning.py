@@ -90,7 +90,7 @@ def test_writes_what_is_most_likely(trained: Trained) -> None:
             logits = trained.model(torch.tensor([row]))[0, -1].detach()
             assert float(logits[token]) == pytest.approx(float(logits.max()), abs=1e-4)
             row.append(int(token))
-    longest = max(posed.n_gold for posed in given)
+    longest = max(posed.n_all for posed in given)
     for text in texts:
         assert len(text.tokens) <= 1.5 * longest
         assert text.stopped == (text.tokens[-1] == 0)
@@ -188,6 +188,17 @@ def _with_all(micro: Trained, posed: Posed) -> Text:
     words = micro.source.language.solution_words(replace(problem, solution=steps), generator(0))
     ids = micro.source.encode([word for step in words for word in step])
     return Text(np.array([*ids, 0]), np.zeros(len(ids) + 1), True)
+
+
+def test_all_that_can_be_computed_may_be_written(micro: Trained) -> None:
+    """The bound on a text is that of a solution with everything in it, told by a hand-made one."""
+    for posed in pose(micro.source, 30, generator(4), 2, False):
+        problem = posed.problem
+        told = replace(problem, solution=problem.graph)
+        words = micro.source.language.solution_words(told, generator(0))
+        exact = 1 + sum(map(len, words))
+        assert posed.n_all <= 1.5 * exact
+        assert exact <= 1.5 * posed.n_all
 
 
 def test_too_long_problems_are_left_out(micro: Trained, monkeypatch: pytest.MonkeyPatch) -> None:

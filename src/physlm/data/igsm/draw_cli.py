@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from physlm.config import require
-from physlm.data.igsm.sample_cli import add_problem_arguments, maker
+from physlm.data.igsm.sample_cli import add_problem_arguments, chosen, record_line
+
+# Of the arguments that say which problem is drawn.
+DEFAULTS = {"op": None, "order": None, "seed": "0", "reask": False, "split": "all", "set": []}
 
 
 def add_draw_parser(verbs: Any) -> None:
@@ -28,12 +31,12 @@ def draw_problem(args: argparse.Namespace) -> int:
     from physlm.data.igsm.picture import draw_picture
 
     if args.preset is None:
-        for key in ("op", "order"):
+        for key, default in DEFAULTS.items():
             value = getattr(args, key)
-            require(value is None, key, value, "left out where a problem is read (no --preset)")
+            require(value == default, key, value, "left out where a problem is read (no --preset)")
         line = sys.stdin.readline()
     else:
-        line = maker(args)(0)
+        line = record_line(chosen(args), 0)
     try:
         record = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:

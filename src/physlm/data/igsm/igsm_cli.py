@@ -4,11 +4,12 @@ from typing import Any
 
 from physlm.data.igsm.draw_cli import add_draw_parser
 from physlm.data.igsm.sample_cli import add_sample_parser
+from physlm.data.igsm.templates_cli import add_templates_parser
 from physlm.evaluate.igsm.grade_cli import add_grade_parser
 
 
 def add_igsm_parser(subparsers: Any) -> None:
-    """Add `igsm sample`, `igsm draw` and `igsm grade` to those of the command line.
+    """Add `igsm sample`, `draw`, `templates` and `grade` to those of the command line.
 
     The parsed arguments have `handler`, a function of them that returns the exit status.
     """
@@ -17,4 +18,5 @@ def add_igsm_parser(subparsers: Any) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     add_sample_parser(verbs)
     add_draw_parser(verbs)
+    add_templates_parser(verbs)
     add_grade_parser(verbs)

@@ -5,13 +5,17 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from physlm.config import ConfigError, build, require
 from physlm.data.igsm import plan, source
 from physlm.data.igsm.languages import spell
 from physlm.data.igsm.problem import Problem
+from physlm.data.igsm.split import Split
 from physlm.random import generator
 
 PRESETS = ("med", "hard", "tiny", "micro", "plan")
@@ -19,8 +23,25 @@ SPLITS = ("all", "train", "test")
 # Problems that a worker makes at a time.
 BLOCK = 64
 
-# Problem number i as one line.
+# What is made of problem number i.
 Maker = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Problems of a source, numbered from 0; op, split and reask as in its `problems`."""
+
+    texts: Any
+    seed: int
+    op: int | None
+    split: Split
+    reask: bool
+
+    def problem(self, index: int) -> tuple[Any, np.random.Generator]:
+        """A problem, and the generator that goes on after it."""
+        rng = generator(self.seed, "igsm sample", index)
+        one = self.texts.problems(1, rng, op=self.op, split=self.split, reask=self.reask)
+        return one[0], rng
 
 
 def add_sample_parser(verbs: Any) -> None:
@@ -29,10 +50,7 @@ def add_sample_parser(verbs: Any) -> None:
     command = verbs.add_parser("sample", help=text, description=text)
     add_problem_arguments(command)
     # Numbers are read as text and checked here, so that an error is one line.
-    command.add_argument("-n", default="10", metavar="N", help="problems (default: %(default)s)")
-    command.add_argument(
-        "--jobs", default="1", metavar="J", help="processes (default: %(default)s)"
-    )
+    add_amount_arguments(command, "10")
     command.set_defaults(handler=print_sample)
 
 
@@ -61,17 +79,30 @@ def add_problem_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
-def print_sample(args: argparse.Namespace) -> int:
-    """Print the problems and return 0; ConfigError for an impossible argument."""
+def add_amount_arguments(command: argparse.ArgumentParser, n: str) -> None:
+    """Add how many problems are drawn, and by how many processes."""
+    command.add_argument("-n", default=n, metavar="N", help="problems (default: %(default)s)")
+    text = "processes (default: %(default)s)"
+    command.add_argument("--jobs", default="1", metavar="J", help=text)
+
+
+def amount(args: argparse.Namespace) -> tuple[int, int]:
+    """Problems and processes; ConfigError for impossible ones."""
     n, jobs = whole("n", args.n), whole("jobs", args.jobs)
     require(jobs >= 1, "jobs", args.jobs, "1 or more")
-    for line in lines(maker(args), n, jobs):
+    return n, jobs
+
+
+def print_sample(args: argparse.Namespace) -> int:
+    """Print the problems and return 0; ConfigError for an impossible argument."""
+    n, jobs = amount(args)
+    for line in made(partial(record_line, chosen(args)), n, jobs):
         sys.stdout.write(line + "\n")
     return 0
 
 
-def lines(make: Maker, n: int, jobs: int) -> Iterator[str]:
-    """Problems 0 to n - 1 in their order, made by so many processes."""
+def made(make: Maker, n: int, jobs: int) -> Iterator[str]:
+    """What is made of problems 0 to n - 1, in their order, by so many processes."""
     starts = range(0, n, BLOCK)
     jobs = min(jobs, len(starts))
     if jobs <= 1:
@@ -82,8 +113,8 @@ def lines(make: Maker, n: int, jobs: int) -> Iterator[str]:
             yield from block
 
 
-def maker(args: argparse.Namespace) -> Maker:
-    """What makes the problems of the arguments; ConfigError for an impossible one."""
+def chosen(args: argparse.Namespace) -> Drawing:
+    """The problems that the arguments ask for; ConfigError for an impossible one."""
     require(args.preset in PRESETS, "preset", args.preset, f"one of {', '.join(PRESETS)}")
     require(args.split in SPLITS, "split", args.split, f"one of {', '.join(SPLITS)}")
     op = None if args.op is None else whole("op", args.op)
@@ -94,12 +125,13 @@ def maker(args: argparse.Namespace) -> Maker:
         texts: Any = plan.Source(build(plan.Config, settings))
     else:
         texts = source.Source(build(source.Config, {"preset": args.preset} | settings))
-    return partial(_line, texts, whole("seed", args.seed), op, args.split, args.reask)
+    return Drawing(texts, whole("seed", args.seed), op, args.split, args.reask)
 
 
-def _line(texts: Any, seed: int, op: int | None, split: Any, reask: bool, index: int) -> str:
-    rng = generator(seed, "igsm sample", index)
-    (problem,) = texts.problems(1, rng, op=op, split=split, reask=reask)
+def record_line(drawing: Drawing, index: int) -> str:
+    """A problem with all that is told of it, as JSON."""
+    texts = drawing.texts
+    problem, rng = drawing.problem(index)
     solution = spell([word for step in texts.solution_words(problem, rng) for word in step])
     told = {
         "problem": spell(texts.problem_words(problem)),

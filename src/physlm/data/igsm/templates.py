@@ -17,8 +17,8 @@ from physlm.data.igsm.problem import Definition, Parameter, Problem
 from physlm.data.igsm.solution import Operand, Operation, Products, Result, steps
 
 BINS = 23
-# -ln 0.05: what a Poisson number has to be expected to be, for 0 to have a chance of 5 %.
-NONE_OF = 2.9957
+# One-sided, in standard errors.
+CONFIDENCE, ERRORS = 0.95, 1.645
 
 
 def solution_template(problem: Problem, products: Products = "first") -> str:
@@ -76,8 +76,8 @@ class Collisions:
 
     estimate: choose(n, 2) / pairs, about n^2 / (2 pairs), one over the chance that two templates
     agree. There are at least so many different ones, and just so many if all are equally likely.
-    error: its standard error. at_least: where no pair agreed, a lower bound of it at 95 %
-    confidence; estimate and error are None then.
+    error: its standard error. Both are None where no pair agreed. at_least: a lower bound at 95 %
+    confidence.
     """
 
     n: int
@@ -85,7 +85,7 @@ class Collisions:
     pairs: int
     estimate: float | None
     error: float | None
-    at_least: float | None
+    at_least: float
 
 
 def collisions(templates: Iterable[str]) -> Collisions:
@@ -93,19 +93,24 @@ def collisions(templates: Iterable[str]) -> Collisions:
 
     ValueError for less than two templates.
     """
+    # SciPy takes half a second to load; the rest of the module does without.
+    from scipy.special import gammaincinv
+
     counts = Counter(templates)
     n = counts.total()
     if n < 2:
         raise ValueError(f"collisions of {n} templates: at least 2 are needed")
     pairs, all_pairs = sum(math.comb(count, 2) for count in counts.values()), math.comb(n, 2)
+    # Few pairs have a Poisson law: so many are expected at most.
+    expected = float(gammaincinv(pairs + 1, CONFIDENCE))
     if not pairs:
-        return Collisions(n, len(counts), 0, None, None, all_pairs / NONE_OF)
+        return Collisions(n, len(counts), 0, None, None, all_pairs / expected)
     # Variance of a U statistic: pairs that share a template are not independent.
     agree = pairs / all_pairs
     triples = sum(math.comb(count, 3) for count in counts.values())
-    variance = pairs * (1 - agree) + 6 * (triples - math.comb(n, 3) * agree**2)
-    error = math.sqrt(max(variance, 0.0)) / pairs / agree
-    return Collisions(n, len(counts), pairs, 1 / agree, error, None)
+    spread = math.sqrt(max(pairs * (1 - agree) + 6 * (triples - math.comb(n, 3) * agree**2), 0.0))
+    at_least = all_pairs / max(expected, pairs + ERRORS * spread)
+    return Collisions(n, len(counts), pairs, 1 / agree, spread / pairs / agree, at_least)
 
 
 def _letter(index: int) -> str:

@@ -11,7 +11,7 @@ class ReasoningConfig:
 
     n: problems of every op. ops: of the problems; null is the mix of the training. reask_ops: of
     problems to which another question is put. batch_size: written at once. slack: a text may be so
-    many times as long as the longest right one that is written beside it. length_bins: tokens of
+    many times as long as one that computes all that its problem has. length_bins: tokens of
     problem and solution from which on a problem counts to the next bin. threads: of the CPU.
     """
 

@@ -1,6 +1,6 @@
 """The strict grader of solutions: right, or which step is wrong first, and how.
 
-The rules are those of Part 2.1 (its released grader, facts of which are in docs/igsm.md): sentences
+The rules are those of Part 2.1 (its released grader, docs/igsm_grading.md): sentences
 of the right form; letters defined before they are used, and once; quoted numbers as they were
 stated; every calculation right; each parameter computed from exactly those that it needs, which
 stand before it; the last one is the question's. A parameter that the question does not need does no

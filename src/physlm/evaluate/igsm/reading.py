@@ -1,7 +1,7 @@
 """A problem of Part 2 read from its text alone: what is asked, and what each number comes from.
 
 Shares no code with the generator (physlm.data.igsm), so that one can check the other. Four kinds of
-text are told apart by how they look (docs/igsm.md): `english`, `symbolic`, `compact` and `plan`.
+text are told apart by how they look (docs/igsm_texts.md): `english`, `symbolic`, `compact` and `plan`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -21,13 +21,13 @@ import numpy as np
 
 from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.evaluate.igsm.grade import Verdict
-from physlm.evaluate.igsm.solve import mentioned, wander
+from physlm.evaluate.igsm.solve import mentioned, operations, wander
 from physlm.evaluate.igsm.trained import Posed, Trained, judge, load_trained, pose, write
 from physlm.random import generator
 
 
 def measure(folder: Path, config: ReasoningConfig) -> dict[str, Any]:
-    """The content of reasoning.json (docs/igsm.md). ValueError for a model of no problems."""
+    """The content of reasoning.json (docs/igsm_grading.md). ValueError for a model of no problems."""
     trained = load_trained(folder)
     asked = [(op, False) for op in config.ops] + [(op, True) for op in config.reask_ops]
     cells = [cell(trained, config, op, reask) for op, reask in asked]
@@ -82,7 +82,7 @@ def outcome(given: Sequence[Posed], verdicts: Sequence[Verdict]) -> dict[str, An
         "correct": len(right),
         "kinds": {str(kind): n for kind, n in sorted(kinds.items(), key=lambda item: str(item[0]))},
         "unnecessary": _mean(extra),
-        "unnecessary_op": _mean([_op(t, v.unnecessary) for t, v in right]),
+        "unnecessary_op": _mean([operations(t.reading, v.unnecessary) for t, v in right]),
         "shortest": _mean([n == 0 for n in extra]),
         "steps": _mean([v.n_steps for v in verdicts]),
         "backs": _mean([v.n_backs for _, v in right]),
@@ -113,7 +113,7 @@ def without_plan(
         [name for name in wander(t.reading, rng) if name not in t.solved.necessary] for t in given
     ]
     counts = [len(names) for names in extra]
-    ops = [_op(t, names) for t, names in zip(given, extra, strict=True)]
+    ops = [operations(t.reading, names) for t, names in zip(given, extra, strict=True)]
     solved = [i for i, verdict in enumerate(verdicts) if verdict.correct]
     return {
         "unnecessary": _mean(counts),
@@ -139,12 +139,6 @@ def by_length(
         Counter(i for i, v in zip(places, verdicts, strict=True) if v.correct),
     )
     return [{"from": edges[i], "n": n[i], "correct": right[i]} for i in sorted(n)]
-
-
-def _op(posed: Posed, names: Sequence[str]) -> int:
-    if posed.reading.language == "plan":
-        return len(names)
-    return sum(posed.reading.formulas[name].op for name in names)
 
 
 def _mean(values: Sequence[float]) -> float | None:

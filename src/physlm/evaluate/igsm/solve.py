@@ -1,5 +1,6 @@
 """What a problem of Part 2 asks for, computed from its text alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -28,13 +29,19 @@ def solve(reading: Reading) -> Solved:
     """The answer and what it takes. ValueError if the problem defines a number by itself."""
     order = in_order(reading)
     necessary = ancestors(reading, reading.query)
+    op = operations(reading, necessary)
     if reading.language == "plan":
-        return Solved(None, necessary, {}, len(necessary))
+        return Solved(None, necessary, {}, op)
     values: dict[str, int] = {}
     for name in order:
         values[name] = evaluate(reading.formulas[name], values) % reading.modulus
-    op = sum(reading.formulas[name].op for name in necessary)
     return Solved(values[reading.query], necessary, values, op)
+
+
+def operations(reading: Reading, names: Iterable[str]) -> int:
+    """Binary operations that compute these parameters; the vertices themselves in a plan."""
+    plan = reading.language == "plan"
+    return sum(1 if plan else reading.formulas[name].op for name in names)
 
 
 def in_order(reading: Reading) -> list[str]:

@@ -1,5 +1,6 @@
 """A model that was trained on problems: what it writes, and the verdict on that."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from physlm.data.problems import WORLDS, source
 from physlm.evaluate.generation import GenerateConfig, Text, generate
 from physlm.evaluate.igsm.grade import Verdict, grade
 from physlm.evaluate.igsm.reading import Reading, read
-from physlm.evaluate.igsm.solve import Solved, solve
+from physlm.evaluate.igsm.solve import Solved, mentioned, operations, solve
 from physlm.model.storage import load_model
 from physlm.model.transformer import Transformer
 
@@ -66,6 +67,12 @@ class Posed:
         """Of problem and right solution."""
         return len(self.prompt) + self.n_gold
 
+    @property
+    def n_all(self) -> int:
+        """Tokens of a solution that computes all that there is, necessary or not; roughly."""
+        op = operations(self.reading, mentioned(self.reading))
+        return math.ceil(self.n_gold * op / self.solved.op)
+
 
 def load_trained(folder: Path) -> Trained:
     """The model of a `problems` job, on the accelerator if there is one.
@@ -96,14 +103,15 @@ def pose(source: Any, n: int, rng: np.random.Generator, op: int | None, reask: b
 def write(trained: Trained, given: Sequence[Posed], batch_size: int, slack: float) -> list[Text]:
     """What the model writes after each prompt, greedily, until EOS.
 
-    At most `slack` times as much as the longest right solution in its batch, and what the context
-    has room for. ValueError for a problem that does not fit into it with its right solution.
+    At most `slack` times as much as it takes to compute all parameters of any problem in its batch,
+    and what the context has room for. ValueError for a problem that does not fit into it with its
+    right solution.
     """
     texts: list[Text | None] = [None] * len(given)
     n_ctx = trained.model.config.n_ctx
     for places in _batches(given, batch_size, n_ctx):
         some = [given[i] for i in places]
-        longest, most = max(len(t.prompt) for t in some), max(t.n_gold for t in some)
+        longest, most = max(len(t.prompt) for t in some), max(t.n_all for t in some)
         settings = GenerateConfig(
             max_new_tokens=min(int(slack * most), n_ctx - longest),
             stop=(EOS,),
