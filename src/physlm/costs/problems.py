@@ -37,10 +37,10 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """
     run = build(ReasoningConfig, config)
     trained = build(ProblemsConfig, sources["model"].config)
-    model = adapted(_read(trained, sources["model"].sources), trained.lora)
+    model = model_left(sources["model"])
     asked = [(op, False) for op in run.ops] + [(op, True) for op in run.reask_ops]
     settings = json.dumps(trained.settings)
-    lengths = [_lengths(trained.world, settings, op, reask) for op, reask in asked]
+    lengths = [mean_lengths(trained.world, settings, op, reask) for op, reask in asked]
     tokens = run.n * sum(map(sum, lengths))
     batches = -(-run.n // run.batch_size)
     mean = max(1, round(tokens / run.n / len(asked)))
@@ -58,7 +58,7 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
 
 
 @lru_cache(maxsize=256)
-def _lengths(world: str, settings: str, op: int | None, reask: bool) -> tuple[float, float]:
+def mean_lengths(world: str, settings: str, op: int | None, reask: bool) -> tuple[float, float]:
     """Mean tokens of problem and right solution of some test problems."""
     made = source(world, json.loads(settings))
     rng = generator(0, "cost")
@@ -68,11 +68,15 @@ def _lengths(world: str, settings: str, op: int | None, reask: bool) -> tuple[fl
     return prompts / N_DRAWN, solutions / N_DRAWN
 
 
+def model_left(source: Source) -> ModelConfig:
+    """The model that a training leaves."""
+    run = build(ProblemsConfig, source.config)
+    return adapted(_read(run, source.sources), run.lora)
+
+
 def _read(run: ProblemsConfig, sources: Mapping[str, Source]) -> ModelConfig:
     """The model that a training starts from: its context is that of the first one."""
     if "model" in sources:
-        given = sources["model"]
-        first = build(ProblemsConfig, given.config)
-        return adapted(_read(first, given.sources), first.lora)
+        return model_left(sources["model"])
     d_vocab = len(source(run.world, run.settings).vocabulary)
     return run.model.resolve(d_vocab, run.stream.n_ctx)

@@ -47,7 +47,7 @@ class Mistake:
 def mistakes(
     trained: Trained, probes: dict[Task, VProbe], config: MistakesConfig, seed: int, size: int
 ) -> list[dict[str, Any]]:
-    """A record for each set of test problems (docs/igsm.md); size: problems probed at once."""
+    """A record for each set of test problems (docs/probing.md); size: problems probed at once."""
     asked = [(op, False) for op in config.ops] + [(op, True) for op in config.reask_ops]
     records = []
     for op, reask in asked:

@@ -74,7 +74,7 @@ def tested(
 
 
 def probe_solver(trained: Trained, config: VProbeConfig, scratch: Path) -> dict[str, Any]:
-    """Train the probes of every task and score them: the content of v_probe.json (docs/igsm.md).
+    """Train the probes of every task and score them: the content of v_probe.json (docs/probing.md).
 
     Resumes from `scratch` if it was cut. ConfigError for a model or layer that cannot be probed.
     """
