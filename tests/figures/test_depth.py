@@ -77,7 +77,8 @@ def test_shapes_layers_and_published_are_drawn(tmp_path: Path) -> None:
     apply_style()
     figure = depth.draw(made(tmp_path, runs(), probes()))
     save(figure, tmp_path, "depth")
-    by_op, by_depth, published, layers = figure.axes
+    axes: list[Any] = figure.axes
+    by_op, by_depth, published, layers = axes
     legend = [text.get_text() for text in by_op.get_legend().get_texts()]
     assert legend == ["1 x 256 (0.45M)", "4 x 64 (0.45M)"]
     # A line per seed: op 6, 7 and 8 are 0.3 / n below each other, 0.6 / n on average.

@@ -1,4 +1,4 @@
-"""The figure of solved problems: a row per op and bin of lengths, published values at their place."""
+"""The figure of solved problems: rows by op and by length, published values at their place."""
 
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def hollow(axis: Any) -> list[tuple[float, float]]:
 
 def test_published_values_are_at_the_same_multiple_of_the_range(tmp_path: Path) -> None:
     apply_style()
-    (accuracy, needless, lengths) = reasoning.draw(made(tmp_path, records())).axes
+    axes: list[Any] = reasoning.draw(made(tmp_path, records())).axes
+    accuracy, needless, lengths = axes
     points = hollow(accuracy)
     # med op 23 of 15 and hard op 32 of 21, problem first, drawn a little to the left of it.
     assert (round(23 / 15 * 5 - 0.12, 3), 76.8) in points
@@ -110,7 +111,8 @@ def test_worlds_have_a_row_each_and_untrained_or_small_models_none(tmp_path: Pat
         "micro: right solutions",
     ]
     assert hollow(figure.axes[0]) == []
-    drawn = [y for line in figure.axes[3].lines for y in line.get_ydata()]
+    third: Any = figure.axes[3]
+    drawn = [y for line in third.lines for y in line.get_ydata()]
     assert 20 not in [round(float(y), 3) for y in drawn]
 
 

@@ -1,4 +1,4 @@
-"""The figure of V-probes: rows by what is asked and about which parameters, controls beside them."""
+"""The figure of V-probes: rows by what is asked and about which parameters, with controls."""
 
 from pathlib import Path
 from typing import Any
