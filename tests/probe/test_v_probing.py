@@ -32,11 +32,23 @@ def alone(model: Transformer, tokens: list[int], layer: int | None) -> Tensor:
     return state if layer is None else torch.nn.functional.layer_norm(state, state.shape)
 
 
-@pytest.mark.parametrize("arch", ["gpt2_rot", "gpt2", "llama"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"arch": "gpt2_rot"},
+        {"arch": "gpt2"},
+        {"arch": "llama"},
+        {"canon": "AC"},
+        {"canon": "ABCD", "canon_residual": False, "canon_kernel": 6},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("layer", [None, 0])
-def test_questions_that_share_a_row_are_read_as_if_alone(arch: str, layer: int | None) -> None:
+def test_questions_that_share_a_row_are_read_as_if_alone(
+    settings: dict[str, Any], layer: int | None
+) -> None:
     source = v_toy.source("tiny")
-    model = v_toy.model(source, arch=arch, init_std=0.3)
+    model = v_toy.model(source, init_std=0.3, **settings)
     rng = generator(0, "alone")
     given = [
         ask(source, problem, task, "graph", 5, rng)
@@ -292,9 +304,9 @@ def test_mistakes_are_of_some_problems_and_a_trained_model() -> None:
 def test_models_that_cannot_be_probed_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"layer=2: must be below the model's 2, or null"):
         probe_solver(v_toy.solver(tmp_path / "a"), v_toy.built(layer=2), tmp_path)
-    canon = v_toy.solver(tmp_path / "b", canon="A")
-    with pytest.raises(ConfigError, match=r"model\.arch='gpt2_rot': must be causal, with rotary"):
-        probe_solver(canon, v_toy.built(), tmp_path)
+    relative = v_toy.solver(tmp_path / "b", arch="gpt2_rel")
+    with pytest.raises(ConfigError, match=r"model\.arch='gpt2_rel': must be causal, with rotary"):
+        probe_solver(relative, v_toy.built(), tmp_path)
     trained = v_toy.solver(tmp_path / "c")
     trained.info["world"] = "plan"
     with pytest.raises(ConfigError, match=r"world='plan': must be igsm for V-probes"):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from physlm.config import require
 from physlm.model.cache import Pass
+from physlm.model.canon import Canon
 from physlm.model.transformer import Transformer
 from physlm.probe.v_config import VProbeConfig
 from physlm.probe.v_examples import TEXT, Asked
@@ -87,11 +88,47 @@ def branched(model: Transformer, embed_NC: Tensor, rows: Tensor, layer: int | No
     if config.norm_place == "post":
         x_NC = model.norm(x_NC)
     n_blocks = config.n_layers if layer is None else layer + 1
-    for block in list(model.blocks)[:n_blocks]:
-        x_NC = cast(Any, block)(x_NC, run)
+    with branched_canons(model, rows):
+        for block in list(model.blocks)[:n_blocks]:
+            x_NC = cast(Any, block)(x_NC, run)
     if layer is not None:
         return F.layer_norm(x_NC, x_NC.shape[-1:])
     return model.norm(x_NC) if config.norm_place == "pre" else x_NC
+
+
+@contextlib.contextmanager
+def branched_canons(model: Transformer, rows: Tensor) -> Iterator[None]:
+    """Meanwhile Canon layers sum over the tokens before in the text that a token continues, which
+    at the beginning of a question are not those before it in the row.
+    """
+    canons = [module for module in model.modules() if isinstance(module, Canon)]
+    places = [before(rows, k) for k in range(model.config.canon_kernel)] if canons else []
+
+    def summed(canon: nn.Module, args: tuple[Tensor, Pass], _: Tensor) -> Tensor:
+        assert isinstance(canon, Canon)
+        x_BTC = args[0].view(*rows[:, 0].shape, -1)
+        y_BTC = x_BTC if canon.residual else torch.zeros_like(x_BTC)
+        for k, place_BT in enumerate(places):
+            index = place_BT.clamp(min=0)[..., None].expand(x_BTC.shape)
+            term_BTC = x_BTC.gather(1, index) * canon.weight[:, k]
+            y_BTC = y_BTC + term_BTC * (place_BT >= 0)[..., None]
+        return y_BTC.reshape(args[0].shape)
+
+    hooks = [canon.register_forward_hook(summed) for canon in canons]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def before(rows: Tensor, k: int) -> Tensor:
+    """Where in its row the token is that stands k before each one, in its question or in the text
+    that the question continues; [B, T], below 0 where there is none.
+    """
+    place, group, seen = rows[:, 2] - k, rows[:, 3], rows[:, 4]
+    beside = torch.arange(rows.shape[2], device=rows.device) - k
+    return torch.where((group > TEXT) & (place >= seen), beside, place)
 
 
 def visible(rows: Tensor) -> Tensor:
@@ -108,8 +145,8 @@ def visible(rows: Tensor) -> Tensor:
 def check(model: Transformer, layer: int | None) -> None:
     """ConfigError if V-probes cannot read the model, or it has not this layer."""
     config = model.config
-    ok = config.positions in ("rotary", "absolute", "none") and not config.canon and config.causal
-    allowed = "causal, with rotary, absolute or no positions and without Canon layers"
+    ok = config.positions in ("rotary", "absolute", "none") and config.causal
+    allowed = "causal, with rotary, absolute or no positions"
     require(bool(ok), "model.arch", config.arch, allowed)
     known = layer is None or layer < config.n_layers
     require(known, "layer", layer, f"below the model's {config.n_layers}, or null")
