@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from physlm.config import build, require
+from physlm.config import ConfigError, build, require
 
 _FOLDER = Path(__file__).parent
 
@@ -20,9 +20,11 @@ def module_of(measure: str) -> str:
     """The module of a measure by name; ConfigError if there is none."""
     found = _FOLDER.glob(f"*/{measure}.py") if measure.isidentifier() else ()
     names = [f"{path.parent.name}.{measure}" for path in found]
-    names = [name for name in names if measure in _settings(name)]
-    require(bool(names), "measure", measure, f"one of {', '.join(measures())}")
-    return f"physlm.evaluate.{names[0]}"
+    for name in names:
+        if measure in _settings(name):
+            return f"physlm.evaluate.{name}"
+    # Other packages are looked at for this message alone: a job runs only what its key covers.
+    raise ConfigError(f"measure={measure!r}: must be one of {', '.join(measures())}")
 
 
 def measures() -> list[str]:

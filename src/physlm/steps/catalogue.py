@@ -100,9 +100,13 @@ def _model_problems(config: Config, upstream: Mapping[str, Config]) -> list[str]
 
 
 def _measure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
+    from physlm.data.problems import WORLDS
     from physlm.evaluate.config import module_of
 
-    return [module_of(str(config.get("measure")))]
+    world = upstream.get("model", {}).get("world")
+    # The measures of grammars name theirs themselves.
+    worlds = [WORLDS[world]] if world in WORLDS else []
+    return [module_of(str(config.get("measure"))), *worlds]
 
 
 CORPUS = (
