@@ -134,8 +134,8 @@ def test_what_the_name_tells_is_learned_and_chance_is_not(
     (found,) = probe_solver(solver, config, tmp_path)["results"]
     assert found["n"] > 200
     if planted:
-        assert found["accuracy"] > 0.95
-        assert found["matthews"] > 0.9
+        assert found["accuracy"] > found["majority"] + 0.3
+        assert found["matthews"] > 0.7
         assert 0.3 < found["majority"] < 0.7
     else:
         assert found["accuracy"] < found["majority"] + 0.02
@@ -181,9 +181,12 @@ def test_tasks_do_not_depend_on_each_other(tmp_path: Path) -> None:
 
 def test_the_control_is_another_model(tmp_path: Path) -> None:
     solver = v_toy.solver(tmp_path / "model")
-    before = solver.model.embed.weight.clone()
-    probe_solver(solver, v_toy.built(control="model", seed=1), tmp_path)
-    assert not torch.equal(before, solver.model.embed.weight)
+    before = {name: p.clone() for name, p in solver.model.named_parameters()}
+    probe_solver(solver, v_toy.built(), tmp_path / "a")
+    for name, p in solver.model.named_parameters():
+        assert torch.equal(before[name], p)
+    probe_solver(solver, v_toy.built(control="model", seed=1), tmp_path / "b")
+    assert not torch.equal(before["embed.weight"], solver.model.embed.weight)
 
 
 def test_training_and_test_problems_are_of_either_side() -> None:
@@ -278,7 +281,10 @@ def test_bad_settings_are_named(changes: dict[str, Any], message: str) -> None:
         build(VProbeConfig, v_toy.config(**changes))
 
 
-def test_mistakes_are_of_some_problems() -> None:
+def test_mistakes_are_of_some_problems_and_a_trained_model() -> None:
+    tasks = ["nece", "can_next", "nece_next"]
+    with pytest.raises(ConfigError, match=r"control='model': must be none with mistakes"):
+        v_toy.built(tasks=tasks, control="model", mistakes={"n": 4, "ops": [2]})
     with pytest.raises(ConfigError, match=r"ops=\(\): must be one or more operations where"):
         build(MistakesConfig, {"n": 4})
 

@@ -83,6 +83,8 @@ class VProbeConfig(TrainConfig):
         if self.mistakes is not None:
             missing = [task for task in FORESEEING if task not in self.tasks]
             require(not missing, "tasks", list(self.tasks), f"with {', '.join(missing)} (mistakes)")
+            # A model that was never trained writes nothing that could be called a mistake.
+            require(self.control == "none", "control", self.control, "none with mistakes")
 
 
 def _check_ops(key: str, ops: tuple[int, ...]) -> None:

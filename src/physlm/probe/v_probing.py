@@ -84,7 +84,6 @@ def probe_solver(trained: Trained, config: VProbeConfig, scratch: Path) -> dict[
     require(world == "igsm", "world", world, "igsm for V-probes")
     weights = digest(dict(model.named_parameters()))
     if config.control == "model":
-        require(config.mistakes is None, "mistakes", config.mistakes, "null where control=model")
         init_weights(model, config.seed)
     probes: dict[Task, VProbe] = {}
     results: list[dict[str, Any]] = []
