@@ -8,6 +8,7 @@ import pytest
 from physlm.claim_rules import igsm as rules
 from physlm.data.igsm.split import SplitSource
 from physlm.data.igsm.templates import bin_of
+from physlm.evaluate.igsm.reading import Reading
 from physlm.evaluate.igsm.solve import Solved
 from physlm.figures import igsm_checks
 from physlm.random import generator
@@ -65,12 +66,12 @@ def test_templates_and_split_are_those_of_the_source() -> None:
 def test_a_solver_that_errs_is_seen(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     right = igsm_checks.solve
 
-    def solve(reading: object) -> Solved:
-        solved = right(reading)  # type: ignore[arg-type]
+    def solve(reading: Reading) -> Solved:
+        solved = right(reading)
         if broken == "answers":
             return replace(solved, answer=None if solved.answer is None else solved.answer + 1)
         if broken == "necessary":
-            return replace(solved, necessary=solved.necessary | {"more"})
+            return replace(solved, necessary=solved.necessary - {reading.query})
         return replace(solved, op=solved.op + 1)
 
     monkeypatch.setattr(igsm_checks, "solve", solve)

@@ -1,6 +1,5 @@
 """The tables of problems read what the steps really write, and made-up records look like that."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,7 +8,7 @@ import pytest
 from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.evaluate.igsm.reasoning import measure
 from physlm.figures import depth, mistakes, reasoning, v_probing
-from physlm.figures.base import apply_style, read_runs, save
+from physlm.figures.base import apply_style, read_runs
 from physlm.files import write_json
 from physlm.probe.v_config import TASKS
 from physlm.probe.v_probing import probe_solver
@@ -61,7 +60,7 @@ def test_made_up_records_have_the_keys_of_real_ones(inputs: dict[str, list[str]]
         assert set(cell[task]) == set(probed["mistakes"][0][task])
 
 
-def test_tables_of_real_records_are_whole(inputs: dict[str, list[str]], tmp_path: Path) -> None:
+def test_tables_of_real_records_are_whole(inputs: dict[str, list[str]]) -> None:
     tables: dict[Any, dict[str, list[str]]] = {
         reasoning: {"runs": inputs["solved"]},
         v_probing: {"runs": inputs["probed"]},
@@ -74,7 +73,7 @@ def test_tables_of_real_records_are_whole(inputs: dict[str, list[str]], tmp_path
         known = frame[["arch", "preset", "order", "op_max", "n_layers", "steps", "seed"]]
         assert len(frame) > 0
         assert known.notna().all().all()
-        save(module.draw(frame), tmp_path, module.__name__.split(".")[-1])
+        assert len(module.draw(frame).axes) >= 3
     frame: pd.DataFrame = mistakes.table(tables[mistakes])
     asked = frame[frame["task"] == "can_next"]
     assert (asked["n_wrong"] + asked["n_correct"] == 8).all()

@@ -109,7 +109,7 @@ def test_the_share_of_training_bins():
 
 
 def test_training_has_mixed_op_and_tests_the_wanted_one():
-    texts = made("micro")
+    texts = made("tiny")
     rng = generator(0, "op")
     mixed = Counter(p.op for p in texts.problems(1500, rng, split="train"))
     # The least of two uniform numbers from 1 to 5; the split is all but blind to it.
