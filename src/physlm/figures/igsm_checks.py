@@ -180,6 +180,8 @@ def _content(reading: Reading, solved: Solved) -> dict[str, int]:
     parts = [part for name in stated for part in reading.needs(name)]
     totals = [name for name in solved.necessary if name not in place]
     pairs = [(p, name) for name in place for p in reading.needs(name) if p in place]
+    if reading.language == "plan":
+        pairs = []  # of no vertex does one sentence tell all that it needs
     return {
         "direct": any(part in place for part in parts),
         "implicit": any(part not in place for part in parts) or reading.query not in place,
