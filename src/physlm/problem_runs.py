@@ -1,8 +1,8 @@
 """Records of models that were trained on problems, as tables (Part 2): named, chosen, placed.
 
-A record is reasoning.json or v_probe.json of the steps of these names. `preset` is that of the
-world iGSM, or the name of another world. In the range of training are problems of at most `op_max`
-operations.
+A record is evaluate.json (measure reasoning) or v_probe.json of the steps of these names. `preset`
+is that of the world iGSM, or the name of another world. In the range of training are problems of at
+most `op_max` operations.
 """
 
 from collections.abc import Sequence

@@ -41,7 +41,7 @@ def reasoning(
     n: int = 500,
     **more: Any,
 ) -> dict[str, Any]:
-    """reasoning.json: so many ops, and two of problems asked again.
+    """evaluate.json: so many ops, and two of problems asked again.
 
     needless: unnecessary parameters per right solution, four times as many in the latter.
     """
@@ -67,7 +67,7 @@ def reasoning(
         bins = [{"from": start, "n": 100, "correct": round(100 * right)} for start in (0, 60, 80)]
         cell["lengths"] = bins if op != 1 else bins[:1]
         cells.append(cell)
-    return {**known, "test_seed": 0, "n": n * len(cells), "cells": cells}
+    return {"measure": "reasoning", **known, "test_seed": 0, "n": n * len(cells), "cells": cells}
 
 
 # Majority, and how well untrained models do above it, by task.

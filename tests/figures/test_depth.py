@@ -14,7 +14,7 @@ from tests.figures.problem_records import folder, v_probe
 
 def made(root: Path, runs: list[dict[str, Any]], probes: list[dict[str, Any]]) -> pd.DataFrame:
     inputs = {
-        "runs": [folder(root, r, "reasoning.json") for r in runs],
+        "runs": [folder(root, r, "evaluate.json") for r in runs],
         "probes": [folder(root / "p", r, "v_probe.json", layer=r["layer"]) for r in probes],
     }
     write_table(depth.table(inputs), root / "t.csv")

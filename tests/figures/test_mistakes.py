@@ -17,7 +17,7 @@ def made(
 ) -> pd.DataFrame:
     inputs = {
         "runs": [folder(root, r, "v_probe.json", control=r["control"]) for r in records],
-        "solutions": [folder(root / "s", r, "reasoning.json") for r in solutions],
+        "solutions": [folder(root / "s", r, "evaluate.json") for r in solutions],
     }
     write_table(mistakes.table(inputs), root / "t.csv")
     return pd.read_csv(root / "t.csv")

@@ -23,7 +23,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     root = tmp_path_factory.mktemp("runs")
     trained = toy.train(root / "model")
     asked = {"n": 12, "ops": (None, 1, 6), "reask_ops": (5,), "length_bins": (40, 60)}
-    records = {"solved": measure(trained.folder, ReasoningConfig(seed=0, **asked))}
+    solved = measure(trained.folder, ReasoningConfig(seed=0, **asked))
+    records = {"solved": {"measure": "reasoning", **solved}}
     written = {"n": 8, "ops": (1,), "reask_ops": (5,)}
     for name, changes in (
         ("probed", {"tasks": list(TASKS), "reask": [False, True], "mistakes": written}),
@@ -35,14 +36,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     for name, record in records.items():
         place = root / name / "order=pq,seed=0"
         place.mkdir(parents=True)
-        file = "reasoning.json" if name == "solved" else "v_probe.json"
+        file = "evaluate.json" if name == "solved" else "v_probe.json"
         write_json(place / file, record)
         folders[name] = [str(place)]
     return folders
 
 
 def test_made_up_records_have_the_keys_of_real_ones(inputs: dict[str, list[str]]) -> None:
-    (solved,) = read_runs(inputs["solved"], "reasoning.json")
+    (solved,) = read_runs(inputs["solved"], "evaluate.json")
     (probed,) = read_runs(inputs["probed"], "v_probe.json")
     assert set(made_up.reasoning()) == set(solved)
     fake, real = made_up.reasoning()["cells"][0], solved["cells"][0]

@@ -13,7 +13,7 @@ from tests.figures.problem_records import folder
 
 
 def made(root: Path, records: list[dict[str, Any]]) -> pd.DataFrame:
-    runs = [folder(root, record, "reasoning.json") for record in records]
+    runs = [folder(root, record, "evaluate.json") for record in records]
     write_table(reasoning.table({"runs": runs}), root / "t.csv")
     return pd.read_csv(root / "t.csv")
 

@@ -38,12 +38,12 @@ DESIGN = ["preset", "order", *SHAPE, "seed", "part", "reask", "op", "layer", "di
 
 
 def table(inputs: dict[str, Any]) -> pd.DataFrame:
-    """Rows of models of the role `runs` (reasoning.json), part solved: per op and
+    """Rows of models of the role `runs` (evaluate.json, measure reasoning), part solved: per op and
     reask; and of the role `probes` (v_probe.json), part probed: per layer (from 0; empty: the last
     one's, normed), op, reask and distance of needed parameters, task nece.
     """
     rows = []
-    for run in read(inputs.get("runs", []), "reasoning.json"):
+    for run in read(inputs.get("runs", []), "evaluate.json", "reasoning"):
         found = [row for row in reasoning.rows_of(run) if row["part"] == reasoning.OP]
         rows += [row | {"part": SOLVED} for row in found]
     for run in read(inputs.get("probes", []), "v_probe.json"):

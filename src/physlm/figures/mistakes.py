@@ -60,7 +60,7 @@ BAND = "#d5e6c3"
 
 def table(inputs: dict[str, Any]) -> pd.DataFrame:
     """Rows of the role `runs` (v_probe.json, those that were asked about mistakes), per case (see
-    CASES); and of the role `solutions` (reasoning.json), case solutions.
+    CASES); and of the role `solutions` (evaluate.json, measure reasoning), case solutions.
 
     n: mistaken parameters; accuracy: the share of them of which the probe told the truth, which is
     no; all_: all parameters of these problems (nece: of right solutions), asked at the same places;
@@ -75,7 +75,7 @@ def table(inputs: dict[str, Any]) -> pd.DataFrame:
             asked = flat(run) | {"op": cell["op"], "reask": cell["reask"]}
             asked["n_correct"], asked["n_wrong"] = cell["n_correct"], cell["can_next"]["wrong"]
             rows += [asked | _case_of(cell, case, task) for case, task in CASES]
-    for run in read(inputs.get("solutions", []), "reasoning.json"):
+    for run in read(inputs.get("solutions", []), "evaluate.json", "reasoning"):
         for row in reasoning.rows_of(run):
             if row["part"] == reasoning.OP:
                 kept = {key: row[key] for key in [*FACTS, "op", "reask", "n", "n_correct"]}

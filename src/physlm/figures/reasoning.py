@@ -50,9 +50,9 @@ RENAMED = {"correct": "n_correct", "steps": "written_steps"}
 
 
 def table(inputs: dict[str, Any]) -> pd.DataFrame:
-    """Rows per run of the role `runs` (reasoning.json): see `rows_of`."""
+    """Rows per run of the role `runs` (evaluate.json, measure reasoning): see `rows_of`."""
     rows = []
-    for run in read(inputs.get("runs", []), "reasoning.json"):
+    for run in read(inputs.get("runs", []), "evaluate.json", "reasoning"):
         rows += rows_of(run)
     return as_table(rows, COLUMNS, DESIGN)
 

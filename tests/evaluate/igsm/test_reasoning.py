@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from physlm.steps.reasoning import run
 
 from physlm.config import ConfigError, build
 from physlm.evaluate.generation import Text
@@ -16,6 +15,7 @@ from physlm.evaluate.igsm import reasoning
 from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.evaluate.igsm.trained import Posed, Trained, judge, judged, load_trained, pose, write
 from physlm.random import generator
+from physlm.steps.evaluate import run
 from physlm.steps.job import Job
 from tests.evaluate.igsm import toy
 
@@ -113,8 +113,10 @@ def test_every_problem_has_room_for_its_solution(micro: Trained) -> None:
 def test_a_record_of_every_world(trained: Trained, tmp_path: Path) -> None:
     values = VALUES | {"ops": [3, None], "n": 6}
     found = reasoning.measure(trained.folder, build(ReasoningConfig, values))
-    run(Job("toy", values, {"model": str(trained.folder)}, tmp_path, tmp_path))
-    assert json.loads((tmp_path / "reasoning.json").read_text()) == found
+    step = {"measure": "reasoning", "settings": values}
+    run(Job("toy", step, {"model": str(trained.folder)}, tmp_path, tmp_path))
+    record = json.loads((tmp_path / "evaluate.json").read_text())
+    assert record == {"measure": "reasoning", **found}
     assert found["n"] == 18
     assert found["problems"] == trained.info["problems"]
     assert [(cell["op"], cell["reask"]) for cell in found["cells"]] == [

@@ -114,8 +114,9 @@ class Source(SplitSource[Plan]):
         if op is not None and plan.op != op:
             return None
         if reask:
-            n = len(plan.names)
-            plan = replace(plan, solution=_answer(plan.edges, rand.randrange(n), rand))
+            # A vertex without edges is in no text.
+            named = sorted({vertex for edge in plan.edges for vertex in edge})
+            plan = replace(plan, solution=_answer(plan.edges, rand.choice(named), rand))
         return plan
 
     def template(self, problem: Plan) -> str:
