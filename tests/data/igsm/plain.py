@@ -1,6 +1,6 @@
-"""The drawing of problems in plain Python, stage by stage: an oracle of the law, of no use for speed.
+"""The drawing of problems in plain Python, stage by stage: an oracle of their law.
 
-The compiled code (physlm.data.igsm.kernels) draws from other random numbers, so the two agree in law
+The compiled code (physlm.data.igsm.kernels) takes other random numbers, so the two agree in law
 alone. What a parameter is computed from is a list here, in which RNG stands for a fresh constant.
 """
 

@@ -7,6 +7,7 @@ ones; a problem always has the operations it aims at, so to aim at the wanted on
 law.
 """
 
+import math
 from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -22,8 +23,7 @@ from physlm.random import generator
 if TYPE_CHECKING:
     from physlm.data.igsm.kernels import Law
 
-# More than the operations and parts of any problem that fits a machine.
-_HUGE = 2**31
+HUGE = 2**31  # more operations than any problem has that fits a machine
 
 
 def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Problem:
@@ -36,7 +36,7 @@ def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Pro
     op = draw_op(config, rng) if op is None else op
     require(op >= 1, "op", op, "at least 1")
     key = rng.integers(2**64, dtype=np.uint64)
-    most, drawn = kernels.draw(key, min(op, _HUGE), _law(config))
+    most, drawn = kernels.draw(key, min(op, HUGE), _law(config, min(op, HUGE)))
     if len(drawn):
         return _problem(config, drawn.tolist())
     allowed = f"at most about {most}" if most else "smaller"
@@ -57,8 +57,8 @@ def numbered(config: Config, seed: int, index: int, op: int | None = None) -> Pr
     return draw(config, generator(seed, "igsm", index), op)
 
 
-@lru_cache(64)
-def _law(config: Config) -> "Law":
+@lru_cache(256)
+def _law(config: Config, op: int) -> "Law":
     """The settings as the compiled code takes them."""
     from physlm.data.igsm.kernels import Law
 
@@ -69,23 +69,36 @@ def _law(config: Config) -> "Law":
         for c, (_, kinds) in enumerate(hierarchy):
             n_names[h, c, : len(kinds)] = list(map(len, kinds))
     return Law(
-        config.ip_max,
-        config.modulus,
-        np.array(config.layers),
-        np.array(config.items),
-        min(config.most_parts, _most_parameters(config)),
-        config.empty,
-        config.bias == "needed",
-        config.rng == "leaves",
-        n_names,
+        ip_max=config.ip_max,
+        modulus=config.modulus,
+        layers=np.array(config.layers),
+        layer_odds=_odds(len(config.layers), op, config.ip_max),
+        items=np.array(config.items),
+        item_odds=_odds(len(config.items), op, config.ip_max),
+        most_parts=min(config.most_parts, _most_parameters(config) + 1),
+        empty=config.empty,
+        needed=config.bias == "needed",
+        leaves=config.rng == "leaves",
+        n_names=n_names,
     )
 
 
+def _odds(n: int, op: int, ip_max: int) -> np.ndarray:
+    """Of the k-th of n choices, exp(-(r - a_k) ** 2), a_k evenly spaced from 0.2 to 0.8, where r
+    compares the operations with the edges there may be.
+    """
+    r = (op - 1) / (ip_max - 1)
+    step = 0.6 / max(1, n - 1)
+    squares = [(r - 0.2 - step * k) ** 2 for k in range(n)]
+    least = min(squares)  # taken off, or all would be 0 where r is large
+    return np.array([math.exp(least - square) for square in squares])
+
+
 def _most_parameters(config: Config) -> int:
-    """No graph has as many."""
+    """No problem has more."""
     n_layers, n_items = config.layers[-1], config.items[-1]
     n_edges = min(config.ip_max, (n_layers - 1) * n_items**2)
-    return n_edges + n_items * n_layers * (n_layers - 1) // 2 + 1
+    return n_edges + n_items * n_layers * (n_layers - 1) // 2
 
 
 class _Parameters(dict[int, Parameter]):
