@@ -166,7 +166,7 @@ def test_whole_problems(values: dict[str, Any], op: int) -> None:
     ]
     for view in views:
         found = [[repr(view(problem)) for problem in sample] for sample in samples]
-        assert 2 < len(set(found[1])) or values["items"] == (1,)
+        assert len(set(found[1])) > 2 or values["items"] == (1,)
         assert alike(found) > 1e-4
 
 
