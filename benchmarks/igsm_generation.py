@@ -23,10 +23,12 @@ import networkx as nx
 import numpy as np
 
 from physlm.data.igsm.config import Config
-from physlm.data.igsm.draw import MAX_GRAPHS, numbered
+from physlm.data.igsm.draw import draw
+from physlm.data.igsm.kernels import MAX_GRAPHS
+from physlm.random import generator
 
 CELLS = (("med", None), ("med", 15), ("med", 23), ("hard", None), ("hard", 28))
-N_OURS, N_PLAIN = 200, 20
+N_OURS, N_PLAIN = 1000, 20
 
 RNG = (-1, 0, 0, 0)
 Node = tuple[int, int, int, int]
@@ -232,7 +234,8 @@ def operations(graph: nx.DiGraph) -> int:
 
 def ours(config: Config, op: int | None, turn: int) -> np.ndarray:
     """Edges and parameters of the solution, [N_OURS, 2]."""
-    problems = (numbered(config, turn, i, op) for i in range(N_OURS))
+    rng = generator(turn, "benchmark")
+    problems = (draw(config, rng, op) for _ in range(N_OURS))
     return np.array([(problem.ip, len(problem.solution)) for problem in problems])
 
 

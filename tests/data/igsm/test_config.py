@@ -1,5 +1,7 @@
 """Settings of iGSM: presets, and one clear line for what cannot be."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -42,6 +44,8 @@ def test_settings_left_out_have_the_values_of_the_preset(preset: Any) -> None:
         ({"preset": "micro", "n_names": 9}, r"layers=\(2, 3\): must be at most 2, there are 26"),
         ({"preset": "med", "ip_max": 11}, "ip_max=11: must be at least 12 with layers"),
         ({"preset": "med", "ip_max": 1, "layers": [2], "items": [1]}, "must be at least 2 with"),
+        ({"preset": "med", "ip_max": 10**20}, f"ip_max={10**20}: must be at most 1000000"),
+        ({"preset": "med", "modulus": 10**6 + 1}, "modulus=1000001: must be at most 1000000"),
         ({"preset": "med", "order": "pqs"}, "order='pqs': must be one of pq, qp"),
         ({"preset": "med", "op_maximum": 3}, "did you mean op_max"),
     ],
@@ -50,3 +54,14 @@ def test_settings_left_out_have_the_values_of_the_preset(preset: Any) -> None:
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(Config, settings)
+
+
+def test_settings_do_not_load_the_compiler() -> None:
+    code = """
+import sys
+from physlm.data.igsm.worlds import igsm, plan
+igsm.Source(igsm.Config(preset="micro")).vocabulary
+plan.Config()
+assert "numba" not in sys.modules
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

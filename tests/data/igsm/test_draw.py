@@ -222,11 +222,27 @@ def test_sentences_are_shuffled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "op", "allowed"), [("micro", 30, "at most about"), ("med", 10**6, "smaller")]
+    ("preset", "op", "allowed"),
+    [("micro", 30, "at most about"), ("med", 10**6, "smaller"), ("med", 10**30, "smaller")],
 )
 def test_operations_that_no_problem_has(preset: Any, op: int, allowed: str) -> None:
     with pytest.raises(ConfigError, match=f"op={op}: must be {allowed}.*ip_max"):
         draw(Config(preset=preset), generator(0), op)
+
+
+def test_large_settings() -> None:
+    # Far more items and parts than others have, and products of 12 digits.
+    config = Config(preset="tiny", layers=(2, 3), items=(90,), n_names=90, ip_max=400)
+    problem = draw(config, generator(0), 200)
+    check_structure(problem, config)
+    check_solution(problem)
+    assert (problem.op, {*map(len, problem.names)}) == (200, {90})
+    config = Config(preset="med", modulus=10**6, most_parts=10**20)
+    for i in range(20):
+        problem = numbered(config, 0, i, 12)
+        check_sentences(problem, config)
+        check_solution(problem)
+    assert max(problem.values.values()) > 10**5
 
 
 def test_no_operations() -> None:

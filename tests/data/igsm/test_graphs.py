@@ -9,11 +9,18 @@ import pytest
 from scipy.stats import chisquare
 
 from physlm.data.igsm.config import Config
-from physlm.data.igsm.necessary import RNG, Needs, draw_order, draw_parameters, draw_parts
 from physlm.data.igsm.problem import Parameter
-from physlm.data.igsm.structure import Structure, draw_structure
-from physlm.data.igsm.unnecessary import add_unnecessary
 from tests.data.igsm import oracles
+from tests.data.igsm.plain import (
+    RNG,
+    Needs,
+    Structure,
+    add_unnecessary,
+    draw_order,
+    draw_parameters,
+    draw_parts,
+    draw_structure,
+)
 
 A, B, C = (Parameter(0, 0, 1, k) for k in range(3))
 

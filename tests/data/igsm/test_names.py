@@ -1,6 +1,5 @@
 """Names: the lists are fit for texts that must be read back, and draws are of one kind a layer."""
 
-import random
 import string
 from collections import Counter
 from typing import Any
@@ -9,7 +8,9 @@ import pytest
 from scipy.stats import chisquare
 
 from physlm.data.igsm.config import Config
-from physlm.data.igsm.names import draw_names, english
+from physlm.data.igsm.draw import draw
+from physlm.data.igsm.names import english
+from physlm.random import generator
 
 # What the sentences are made of; a name with one of them could not be told apart.
 WORDS = {"each", "and", "of", "the", "sum", "difference", "more", "than", "times", "as", "much"}
@@ -32,12 +33,15 @@ def test_listed_names() -> None:
 
 
 def test_drawn_english_names() -> None:
-    rand = random.Random(0)
-    config = Config(preset="med")
+    rng = generator(0)
+    config = Config(preset="med", layers=(3,))
     starts: Counter[Any] = Counter()
+    places: Counter[int] = Counter()
+    kind_places: Counter[int] = Counter()
     for _ in range(3000):
-        names, categories = draw_names(config, (2, 4, 3), rand)
-        assert [len(layer) for layer in names] == [2, 4, 3]
+        problem = draw(config, rng, 2)
+        names, categories = problem.names, problem.categories
+        assert len(names) == len(categories) == 3
         starts[categories[0]] += 1
         (hierarchy,) = (h for h in english() if categories[0] in dict(h))
         first = [category for category, _ in hierarchy].index(categories[0])
@@ -45,8 +49,13 @@ def test_drawn_english_names() -> None:
             assert categories[layer] == category
             assert len(set(names[layer])) == len(names[layer])
             assert sum(set(names[layer]) <= set(kind) for kind in kinds) == 1
+        ((at, kind),) = ((at, kind) for at, kind in enumerate(kinds) if names[2][0] in kind)
+        kind_places[at] += 1
+        places[kind.index(names[2][-1])] += 1
     assert len(starts) == 8, "three of four consecutive categories, in four hierarchies"
-    assert chisquare(list(starts.values())).pvalue > 1e-3
+    assert (len(kind_places), len(places)) == (5, 20)
+    for counts in (starts, kind_places, places):
+        assert chisquare(list(counts.values())).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -57,11 +66,15 @@ def test_drawn_english_names() -> None:
     ],
 )
 def test_names_of_letters(preset: Any, categories: list[str], items: list[list[str]]) -> None:
-    rand = random.Random(1)
+    rng = generator(1)
     seen: set[str] = set()
     starts = set()
-    for _ in range(300):
-        names, chosen = draw_names(Config(preset=preset), (3, 3), rand)
+    for _ in range(600):
+        problem = draw(Config(preset=preset, items=(3,)), rng, 2)
+        names, chosen = problem.names, problem.categories
+        if len(names) == 3:
+            assert list(chosen) == categories
+            continue
         first = categories.index(chosen[0])
         starts.add(first)
         assert list(chosen) == categories[first : first + 2]

@@ -15,6 +15,7 @@ N_CATEGORIES = 4
 N_NAMES_OF_A_KIND = 20
 N_BINS = 23
 N_LETTERS = 26
+MOST = 10**6  # edges, and numbers of a problem; compiled code multiplies these
 
 # Left out: the preset's. Typed so that a reader of a Config, which has every value, need not ask.
 _OF_PRESET: Any = None
@@ -121,6 +122,8 @@ class Config:
         least = max(2, (self.layers[-1] - 1) * self.items[-1])
         allowed = f"at least {least} with layers {self.layers} and items {self.items}"
         require(self.ip_max >= least, "ip_max", self.ip_max, allowed)
+        for key, value in (("ip_max", self.ip_max), ("modulus", self.modulus)):
+            require(value <= MOST, key, value, f"at most {MOST}")
 
     def _check_names(self) -> None:
         layers, items, n = self.layers[-1], self.items[-1], self.n_names

@@ -1,37 +1,29 @@
 """Drawing problems with an exact number of operations (Part 2.1, algorithm 7).
 
 The operations of a problem are drawn first, by the paper as the lesser of two uniform numbers, so
-that most problems are easy. Then attempts are made until one has them. The published scheme draws
-the aim of every attempt anew and refuses a problem whose operations are not the wanted ones; a
-problem always has the operations it aims at, so to aim at the wanted ones gives the same law.
+that most problems are easy. Then attempts are made (kernels.py) until one has them. The published
+scheme draws the aim of every attempt anew and refuses a problem whose operations are not the wanted
+ones; a problem always has the operations it aims at, so to aim at the wanted ones gives the same
+law.
 """
 
 import math
-import random
-from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cache, lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from physlm.config import ConfigError, require
 from physlm.data.igsm.config import Config
-from physlm.data.igsm.names import draw_names
-from physlm.data.igsm.necessary import (
-    RNG,
-    Needs,
-    Refused,
-    draw_order,
-    draw_parameters,
-    draw_parts,
-)
+from physlm.data.igsm.names import hierarchies
 from physlm.data.igsm.problem import Definition, Parameter, Problem
-from physlm.data.igsm.structure import Structure, draw_structure
-from physlm.data.igsm.unnecessary import add_unnecessary
 from physlm.random import generator
 
-# Of sizes for a problem, and of graphs for the same sizes.
-MAX_ATTEMPTS = 200
-MAX_GRAPHS = 50
+if TYPE_CHECKING:
+    from physlm.data.igsm.kernels import Law
+
+HUGE = 2**31  # more operations than any problem has that fits a machine
 
 
 def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Problem:
@@ -39,18 +31,17 @@ def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Pro
 
     `op` may exceed config.op_max. ConfigError if none of many attempts had room for them.
     """
+    from physlm.data.igsm import kernels  # the compiler takes a second to load
+
     op = draw_op(config, rng) if op is None else op
     require(op >= 1, "op", op, "at least 1")
-    rand = random.Random(int(rng.integers(2**63)))
-    most = 0
-    for _ in range(MAX_ATTEMPTS):
-        try:
-            return _attempt(config, op, rand)
-        except Refused as refused:
-            most = max(most, refused.most_op)
+    key = rng.integers(2**64, dtype=np.uint64)
+    most, drawn = kernels.draw(key, min(op, HUGE), _law(config, min(op, HUGE)))
+    if len(drawn):
+        return _problem(config, drawn.tolist())
     allowed = f"at most about {most}" if most else "smaller"
     raise ConfigError(
-        f"op={op}: must be {allowed}, none of {MAX_ATTEMPTS} attempts with ip_max "
+        f"op={op}: must be {allowed}, none of {kernels.MAX_ATTEMPTS} attempts with ip_max "
         f"{config.ip_max} had room for it"
     )
 
@@ -66,111 +57,99 @@ def numbered(config: Config, seed: int, index: int, op: int | None = None) -> Pr
     return draw(config, generator(seed, "igsm", index), op)
 
 
-def _attempt(config: Config, op: int, rand: random.Random) -> Problem:
-    """A problem of `op` operations. Raises Refused."""
-    n = max(rand.randint(1, op), rand.randint(1, op))
-    m = rand.randint(n, op)
-    sizes = _sizes(config, op, rand)
-    structure, needs = _ordered(sizes, n, m, config, rand)
-    needs = draw_parts(needs, op, config, rand)
-    solution = tuple(needs)
-    add_unnecessary(needs, structure, config.most_parts, rand)
-    for parameter, parts in structure.needs.items():
-        needs.setdefault(parameter, list(parts))  # totals that nothing uses
-    names, categories = draw_names(config, structure.sizes, rand)
-    definitions, values = _define(needs, config.modulus, rand)
-    shuffled = list(definitions)
-    rand.shuffle(shuffled)
-    return Problem(
-        names=names,
-        categories=categories,
+@lru_cache(256)
+def _law(config: Config, op: int) -> "Law":
+    """The settings as the compiled code takes them."""
+    from physlm.data.igsm.kernels import Law
+
+    listed = hierarchies(config.language, config.layers[-1], config.n_names)
+    most_kinds = max(len(kinds) for hierarchy in listed for _, kinds in hierarchy)
+    n_names = np.zeros((len(listed), len(listed[0]), most_kinds), np.int64)
+    for h, hierarchy in enumerate(listed):
+        for c, (_, kinds) in enumerate(hierarchy):
+            n_names[h, c, : len(kinds)] = list(map(len, kinds))
+    return Law(
+        ip_max=config.ip_max,
         modulus=config.modulus,
-        definitions={parameter: definitions[parameter] for parameter in shuffled},
-        needs={p: tuple(q for q in parts if q != RNG) for p, parts in needs.items()},
-        values=values,
-        solution=solution,
+        layers=np.array(config.layers),
+        layer_odds=_odds(len(config.layers), op, config.ip_max),
+        items=np.array(config.items),
+        item_odds=_odds(len(config.items), op, config.ip_max),
+        most_parts=min(config.most_parts, _most_parameters(config) + 1),
+        empty=config.empty,
+        needed=config.bias == "needed",
+        leaves=config.rng == "leaves",
+        n_names=n_names,
     )
 
 
-class Sizes(NamedTuple):
-    """Of a structure graph: edges, layers, least and most items in a layer."""
-
-    n_edges: int
-    n_layers: int
-    least: int
-    most: int
-
-
-def _sizes(config: Config, op: int, rand: random.Random) -> Sizes:
-    """Larger the more operations are wanted. Raises Refused where they cannot suffice."""
-    n_layers = _choose(config.layers, op, config, rand)
-    items = [_choose(config.items, op, config, rand) for _ in range(2)]
-    least, most = min(items), max(items)
-    fewest = (n_layers - 1) * least
-    n_edges = min(rand.randint(fewest, config.ip_max) for _ in range(2))
-    n_edges = min(n_edges, (n_layers - 1) * most**2)
-    # No count and no total has more operations than this; a total over nothing has one.
-    most_op = n_edges * max(1, config.most_parts - 1) + n_edges * (2 * n_layers - 3)
-    most_op += most * n_layers * (n_layers - 1) // 2
-    if most_op < op:
-        raise Refused
-    return Sizes(n_edges, n_layers, least, most)
-
-
-def _ordered(
-    sizes: Sizes, n: int, m: int, config: Config, rand: random.Random
-) -> tuple[Structure, Needs]:
-    """A structure graph and the needs of its necessary parameters, in an order that makes them so.
-
-    Where there is no order, with another graph of the same sizes: sizes that leave few orders are
-    as likely as others. Raises Refused after many.
+def _odds(n: int, op: int, ip_max: int) -> np.ndarray:
+    """Of the k-th of n choices, exp(-(r - a_k) ** 2), a_k evenly spaced from 0.2 to 0.8, where r
+    compares the operations with the edges there may be.
     """
-    for _ in range(MAX_GRAPHS):
-        structure = draw_structure(*sizes, config.empty, rand)
-        needs = draw_parameters(structure, n, m, rand)
-        order = draw_order(needs, config.bias, rand)
-        if order:
-            return structure, {parameter: needs[parameter] for parameter in order}
-    raise Refused
+    r = (op - 1) / (ip_max - 1)
+    step = 0.6 / max(1, n - 1)
+    squares = [(r - 0.2 - step * k) ** 2 for k in range(n)]
+    least = min(squares)  # taken off, or all would be 0 where r is large
+    return np.array([math.exp(least - square) for square in squares])
 
 
-def _choose(choices: Sequence[int], op: int, config: Config, rand: random.Random) -> int:
-    """The k-th of K choices with weight exp(-(r - a_k) ** 2), a_k evenly spaced from 0.2 to 0.8,
-    where r compares the operations with the edges there may be.
-    """
-    r = (op - 1) / (config.ip_max - 1)
-    step = 0.6 / max(1, len(choices) - 1)
-    squares = [(r - 0.2 - step * k) ** 2 for k in range(len(choices))]
-    least = min(squares)  # taken off, or all weights would be 0 where r is large
-    return rand.choices(choices, [math.exp(least - square) for square in squares])[0]
+def _most_parameters(config: Config) -> int:
+    """No problem has more."""
+    n_layers, n_items = config.layers[-1], config.items[-1]
+    n_edges = min(config.ip_max, (n_layers - 1) * n_items**2)
+    return n_edges + n_items * n_layers * (n_layers - 1) // 2
 
 
-def _define(
-    needs: Needs, modulus: int, rand: random.Random
-) -> tuple[dict[Parameter, Definition], dict[Parameter, int]]:
-    """Constants and kinds of computation, and the values that follow, in the order of `needs`."""
+class _Parameters(dict[int, Parameter]):
+    """Parameters by the numbers that the compiled code gives them, each made when first met."""
+
+    def __init__(self, n_layers: int, n_items: int) -> None:
+        super().__init__()
+        self.n_layers, self.n_items = n_layers, n_items
+
+    def __missing__(self, number: int) -> Parameter:
+        rest, item = divmod(number, self.n_items + 1)
+        rest, below = divmod(rest, self.n_layers)
+        self[number] = Parameter(*divmod(rest, self.n_items), below, item - 1)
+        return self[number]
+
+
+_parameters = cache(_Parameters)
+
+
+def _problem(config: Config, drawn: list[int]) -> Problem:
+    """The problem that the compiled code has drawn (kernels.draw)."""
+    n_layers, n_edges, n, n_solution, which, start = drawn[:6]
+    numbers = iter(drawn[6:])
+    known = _parameters(config.layers[-1], config.items[-1])
+    parameters = [known[number] for number in islice(numbers, n)]
+    values = dict(zip(parameters, islice(numbers, n), strict=True))
+    ends = list(islice(numbers, n))
+    parts = tuple([parameters[place] for place in islice(numbers, ends[-1])])
+    starts = [0, *ends[:-1]]
+    needs = {
+        parameter: parts[begin:end]
+        for parameter, begin, end in zip(parameters, starts, ends, strict=True)
+    }
     definitions: dict[Parameter, Definition] = {}
-    values: dict[Parameter, int] = {}
-    for parameter, all_parts in needs.items():
-        if parameter.abstract:
-            values[parameter] = total(parameter, all_parts, values, modulus)
-            continue
-        parts = tuple(part for part in all_parts if part != RNG)
-        constant, times = None, False
-        if len(parts) < len(all_parts):
-            times = bool(parts) and rand.random() < 0.5
-            constant = rand.randrange(int(times), modulus)
-        difference = len(parts) == 2 and rand.random() < 0.5
-        definitions[parameter] = Definition(constant, times, difference, parts)
-        values[parameter] = definitions[parameter].value(values, modulus)
-    return definitions, values
-
-
-def total(
-    parameter: Parameter, parts: Sequence[Parameter], values: dict[Parameter, int], modulus: int
-) -> int:
-    """Value of an abstract parameter: the sum of counts, or of counts times totals below."""
-    numbers = [values[part] for part in parts]
-    if parameter.level == 1:
-        return sum(numbers) % modulus
-    return sum(a * b for a, b in zip(numbers[::2], numbers[1::2], strict=True)) % modulus
+    for place, constant, form in islice(zip(numbers, numbers, numbers, strict=False), n_edges):
+        parameter = parameters[place]
+        definitions[parameter] = Definition(
+            constant if constant >= 0 else None, form >= 2, form % 2 == 1, needs[parameter]
+        )
+    listed = hierarchies(config.language, config.layers[-1], config.n_names)
+    categories = listed[which][start : start + n_layers]
+    names = []
+    for _, kinds in categories:
+        kind = kinds[next(numbers)]
+        names.append(tuple([kind[i] for i in islice(numbers, next(numbers))]))
+    return Problem(
+        names=tuple(names),
+        categories=tuple([name for name, _ in categories]),
+        modulus=config.modulus,
+        definitions=definitions,
+        needs=needs,
+        values=values,
+        solution=tuple(parameters[:n_solution]),
+    )

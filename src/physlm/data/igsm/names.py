@@ -4,14 +4,9 @@ English names are our own lists, names.yaml: hierarchies of categories, in each 
 of items, in each kind its names. No name occurs twice, so a name tells its category.
 """
 
-import random
 import string
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-
-from physlm.data.igsm.config import Config
-from physlm.data.igsm.problem import Names
 
 RESOURCES = ("names.yaml",)
 
@@ -58,20 +53,3 @@ def hierarchies(
             for letter in string.ascii_uppercase[:n_categories]
         ),
     )
-
-
-def draw_names(
-    config: Config, sizes: Sequence[int], rand: random.Random
-) -> tuple[Names, tuple[str, ...]]:
-    """Names of the items of every layer, so many in each, and of the categories.
-
-    Consecutive categories of one hierarchy; the items of a layer are all of one kind.
-    """
-    hierarchy = rand.choice(hierarchies(config.language, config.layers[-1], config.n_names))
-    start = rand.randint(0, len(hierarchy) - len(sizes))
-    categories = hierarchy[start : start + len(sizes)]
-    names = tuple(
-        tuple(rand.sample(rand.choice(kinds), size))
-        for size, (_, kinds) in zip(sizes, categories, strict=True)
-    )
-    return names, tuple(name for name, _ in categories)

@@ -28,8 +28,7 @@ class Parameter(NamedTuple):
         return self.below - self.layer
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """Of an instance parameter, as its sentence tells it."""
 
     constant: int | None  # drawn integer, None without
