@@ -59,16 +59,17 @@ class Graph(NamedTuple):
     """What an attempt has drawn, with room for the P parameters that the settings allow.
 
     sizes [L]: items of each layer. code [P]: what parameter p is, see `draw`. level [P]: layers
-    that total p is over, 0 for an edge. begin, count [P]: p needs part[begin[p]] to part[begin[p] +
-    count[p] - 1] as far as is drawn; an edge has room for most_parts. known [P]: whether p has its
-    place; keys [P]: those that have, in order. pool [P or more]: what is chosen from.
+    that total p is over, 0 for an edge. begin, n_parts [P]: p needs part[begin[p]] to
+    part[begin[p] + n_parts[p] - 1] as far as is drawn; an edge has room for most_parts. known [P]:
+    whether p has its place; keys [P]: those that have, in order. pool [P or more]: what is chosen
+    from.
     """
 
     sizes: np.ndarray
     code: np.ndarray
     level: np.ndarray
     begin: np.ndarray
-    count: np.ndarray
+    n_parts: np.ndarray
     part: np.ndarray
     known: np.ndarray
     keys: np.ndarray
@@ -198,7 +199,7 @@ def _number(law, n_layers, edge, graph):
     edge [pairs]: whether there is one.
     """
     sizes, code, level, known = graph.sizes, graph.code, graph.level, graph.known
-    begin, count, part = graph.begin, graph.count, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     deep, wide, n = law.layers[-1], law.items[-1], 0
     # Item a = layer * W + owner has the edges child[a] to child[a + 1] - 1 and the totals
     # total[a * L + k] over layer k (-1: there is none).
@@ -236,7 +237,7 @@ def _add(graph, p, n_keys, most_op):
     """Give p and all that it needs, directly or not, their places, if these are at most most_op
     operations; returns how many parameters have theirs and the operations (0: not added).
     """
-    begin, count, part = graph.begin, graph.count, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     known, keys = graph.known, graph.keys
     known[p] = 2  # for now: found
     op, first = 0, p
@@ -299,7 +300,7 @@ def draw_order(law, n_edges, n_keys, graph, state):
     Works from the query backwards. An instance parameter gets at most one need. There is no order
     where a total would have to be computed from more than it is the total of.
     """
-    begin, count, part = graph.begin, graph.count, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     keys, pool = graph.keys, graph.pool
     users = np.zeros(len(keys), np.int64)  # those without their place that need it
     needed = np.zeros(len(keys), np.int64)  # 1: by one that has its place
@@ -355,7 +356,7 @@ def draw_parts(law, op, n_edges, n_keys, graph, state):
     """What else each instance parameter is computed from, so that operations sum to `op` (algorithm
     4); returns how many they could at most sum to, and does nothing where that is less.
     """
-    begin, count, part = graph.begin, graph.count, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     keys, pool = graph.keys, graph.pool
     extra = np.zeros(n_keys, np.int64)
     least, room, n_pool = 0, 0, 0
@@ -404,7 +405,7 @@ def add_unnecessary(law, n_edges, n_all, n_layers, n_keys, graph, state):
     """Every edge that has no place, computed at random from others, and the totals that these use
     (algorithm 5); returns how many parameters have a place.
     """
-    begin, count, part = graph.begin, graph.count, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     known, keys, pool = graph.known, graph.keys, graph.pool
     left, apart = np.empty(n_edges, np.int64), np.empty(n_edges, np.int64)
     n_left, n_apart = _unknown(graph, 0, n_edges, 0), 0
@@ -447,7 +448,7 @@ def _computable(n_edges, n_all, n_layers, n_keys, graph):
     """Write to the pool what has a place, then, by level, the totals whose counts all have one;
     returns how many.
     """
-    begin, count, part, pool = graph.begin, graph.count, graph.part, graph.pool
+    begin, count, part, pool = graph.begin, graph.n_parts, graph.part, graph.pool
     computable = np.empty(n_all, np.int64)
     for p in range(n_all):
         computable[p] = graph.known[p]
@@ -470,7 +471,7 @@ def _define(law, p, graph, values, state):
     """The constant of a sentence (-1: none) and its form (see `draw`); writes the value of the
     parameter. RNG is taken out of its parts.
     """
-    begin, count, part, modulus = graph.begin[p], graph.count, graph.part, law.modulus
+    begin, count, part, modulus = graph.begin[p], graph.n_parts, graph.part, law.modulus
     n, value = 0, 0
     for j in range(begin, begin + count[p]):
         if part[j] != RNG:
@@ -497,7 +498,7 @@ def _total(law, p, graph, values):
     """The value of a total: the sum of counts, or of counts times totals below."""
     part, begin, value = graph.part, graph.begin[p], 0
     step = 1 if graph.level[p] == 1 else 2
-    for j in range(begin, begin + graph.count[p], step):
+    for j in range(begin, begin + graph.n_parts[p], step):
         other = values[part[j + 1]] if step == 2 else 1
         value = (value + values[part[j]] * other) % law.modulus
     return value
@@ -506,7 +507,7 @@ def _total(law, p, graph, values):
 @numba.njit(cache=True)
 def _write(law, n_edges, n_layers, n_keys, n_solution, graph, state):
     """The problem in one array, see `draw`."""
-    begin, count, part = graph.begin, graph.count, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     keys, pool, kinds = graph.keys, graph.pool, law.n_names
     values, place = np.empty(n_keys, np.int64), np.empty(n_keys, np.int64)
     constant, form = np.empty(n_edges, np.int64), np.empty(n_edges, np.int64)
@@ -576,7 +577,7 @@ def draw(key, op, law):
         code=np.empty(n_room, np.int64),
         level=np.empty(n_room, np.int64),
         begin=np.empty(n_room, np.int64),
-        count=np.empty(n_room, np.int64),
+        n_parts=np.empty(n_room, np.int64),
         part=np.empty(n_part, np.int64),
         known=np.empty(n_room, np.int64),
         keys=np.empty(n_room, np.int64),
