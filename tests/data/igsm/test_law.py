@@ -127,6 +127,9 @@ def numbers(problem: Problem) -> list[float]:
         found += [sizes.count(n) for n in range(5)]
         found += [sum(d.constant is not None for d in some), sum(d.times for d in some)]
         found += [sum(d.difference for d in some), sum(q.abstract for d in some for q in d.parts)]
+        found += [
+            sum(q.abstract and q.level > 1 and q not in needed for d in some for q in d.parts)
+        ]
         found += [sum(q in needed for d in some for q in d.parts)]
         found += [sum(d.parts[0].abstract for d in some if d.parts)]
     return found

@@ -59,9 +59,10 @@ class Graph(NamedTuple):
     """What an attempt has drawn, with room for the P parameters that the settings allow.
 
     sizes [L]: items of each layer. code [P]: what parameter p is, see `draw`. level [P]: layers
-    that total p is over, 0 for an edge. begin, n_parts [P]: p needs part[begin[p]] and so on,
-    n_parts[p] of them so far; an edge has room for most_parts. known [P]: whether p has its place;
-    keys [P]: those that have, in order. pool [P or more]: what is chosen from.
+    that total p is over, 0 for an edge. begin, n_parts [P]: p needs part[begin[p]] to
+    part[begin[p] + n_parts[p] - 1] as far as is drawn; an edge has room for most_parts. known [P]:
+    whether p has its place; keys [P]: those that have, in order. pool [P or more]: what is chosen
+    from.
     """
 
     sizes: np.ndarray
@@ -198,7 +199,7 @@ def _number(law, n_layers, edge, graph):
     edge [pairs]: whether there is one.
     """
     sizes, code, level, known = graph.sizes, graph.code, graph.level, graph.known
-    begin, n_parts, part = graph.begin, graph.n_parts, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     deep, wide, n = law.layers[-1], law.items[-1], 0
     # Item a = layer * W + owner has the edges child[a] to child[a + 1] - 1 and the totals
     # total[a * L + k] over layer k (-1: there is none).
@@ -209,7 +210,7 @@ def _number(law, n_layers, edge, graph):
         for item in range(wide):
             if edge[a * wide + item] == 1:
                 code[n] = (a * deep + a // wide + 1) * (wide + 1) + item + 1
-                level[n], begin[n], n_parts[n], known[n] = 0, n * law.most_parts, 0, 0
+                level[n], begin[n], count[n], known[n] = 0, n * law.most_parts, 0, 0
                 n += 1
     child[-1], end = n, n * law.most_parts
     for layer in range(n_layers - 2, -1, -1):
@@ -226,7 +227,7 @@ def _number(law, n_layers, edge, graph):
                 total[a * deep + k] = n if exists else -1
                 if exists:
                     code[n], level[n] = (a * deep + k) * (wide + 1), k - layer
-                    n_parts[n], known[n] = end - begin[n], 0
+                    count[n], known[n] = end - begin[n], 0
                     n += 1
     return n
 
@@ -236,14 +237,14 @@ def _add(graph, p, n_keys, most_op):
     """Give p and all that it needs, directly or not, their places, if these are at most most_op
     operations; returns how many parameters have theirs and the operations (0: not added).
     """
-    begin, n_parts, part = graph.begin, graph.n_parts, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     known, keys = graph.known, graph.keys
     known[p] = 2  # for now: found
     op, first = 0, p
     for q in range(p, -1, -1):
         if known[q] == 2:
-            op, first = op + max(1, n_parts[q] - 1), q
-            for j in range(begin[q], begin[q] + n_parts[q]):
+            op, first = op + max(1, count[q] - 1), q
+            for j in range(begin[q], begin[q] + count[q]):
                 if known[part[j]] == 0:
                     known[part[j]] = 2
     fits = op <= most_op
@@ -299,13 +300,13 @@ def draw_order(law, n_edges, n_keys, graph, state):
     Works from the query backwards. An instance parameter gets at most one need. There is no order
     where a total would have to be computed from more than it is the total of.
     """
-    begin, n_parts, part = graph.begin, graph.n_parts, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     keys, pool = graph.keys, graph.pool
     users = np.zeros(len(keys), np.int64)  # those without their place that need it
     needed = np.zeros(len(keys), np.int64)  # 1: by one that has its place
     odds = np.empty(n_keys)
     for i in range(n_keys):
-        for j in range(begin[keys[i]], begin[keys[i]] + n_parts[keys[i]]):
+        for j in range(begin[keys[i]], begin[keys[i]] + count[keys[i]]):
             users[part[j]] += 1
     p_extra = _real(state)
     # exp of the size of a normal number (Box and Muller).
@@ -321,7 +322,7 @@ def draw_order(law, n_edges, n_keys, graph, state):
         i = pool[below(state, n_pool)]
         p = keys[i]
         keys[i], keys[n] = keys[n], p
-        for j in range(begin[p], begin[p] + n_parts[p]):
+        for j in range(begin[p], begin[p] + count[p]):
             users[part[j]] -= 1
             needed[part[j]] = 1
         n_ready = 0
@@ -341,7 +342,7 @@ def draw_order(law, n_edges, n_keys, graph, state):
                         odds[n_pool] *= factor
                     n_pool += 1
             new = pool[_weighted(state, odds, n_pool)]
-            part[begin[p]], n_parts[p], needed[new] = new, 1, 1
+            part[begin[p]], count[p], needed[new] = new, 1, 1
         n_pool = 0
         for i in range(n):
             if users[keys[i]] == 0 and needed[keys[i]] == 1:
@@ -355,12 +356,12 @@ def draw_parts(law, op, n_edges, n_keys, graph, state):
     """What else each instance parameter is computed from, so that operations sum to `op` (algorithm
     4); returns how many they could at most sum to, and does nothing where that is less.
     """
-    begin, n_parts, part = graph.begin, graph.n_parts, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     keys, pool = graph.keys, graph.pool
     extra = np.zeros(n_keys, np.int64)
     least, room, n_pool = 0, 0, 0
     for i in range(n_keys):
-        least += max(1, n_parts[keys[i]] - 1)
+        least += max(1, count[keys[i]] - 1)
         if keys[i] < n_edges and min(i + 1, law.most_parts) > 2:
             room += min(i + 1, law.most_parts) - 2
             pool[n_pool] = i
@@ -377,13 +378,13 @@ def draw_parts(law, op, n_edges, n_keys, graph, state):
         if p >= n_edges:
             continue
         wanted = extra[i] + 2 if extra[i] > 0 else _between(state, 1, 2)
-        wanted = min(wanted, i + 1, law.most_parts) - n_parts[p]
+        wanted = min(wanted, i + 1, law.most_parts) - count[p]
         pool[0], n_pool = RNG, 1
         for j in range(i):
-            if n_parts[p] == 0 or keys[j] != part[begin[p]]:
+            if count[p] == 0 or keys[j] != part[begin[p]]:
                 pool[n_pool] = keys[j]
                 n_pool += 1
-        end = begin[p] + n_parts[p]
+        end = begin[p] + count[p]
         if 0 < wanted < n_pool:
             constant = _coin(state)
             if constant:
@@ -395,7 +396,7 @@ def draw_parts(law, op, n_edges, n_keys, graph, state):
         _sample(state, pool, n_pool, wanted)
         for j in range(wanted):
             part[end + j] = pool[j]
-        n_parts[p] = end + wanted - begin[p]
+        count[p] = end + wanted - begin[p]
     return least + room
 
 
@@ -404,7 +405,7 @@ def add_unnecessary(law, n_edges, n_all, n_layers, n_keys, graph, state):
     """Every edge that has no place, computed at random from others, and the totals that these use
     (algorithm 5); returns how many parameters have a place.
     """
-    begin, n_parts, part = graph.begin, graph.n_parts, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     known, keys, pool = graph.known, graph.keys, graph.pool
     left, apart = np.empty(n_edges, np.int64), np.empty(n_edges, np.int64)
     n_left, n_apart = _unknown(graph, 0, n_edges, 0), 0
@@ -437,7 +438,7 @@ def add_unnecessary(law, n_edges, n_all, n_layers, n_keys, graph, state):
             end += 1
             if pool[j] != RNG and known[pool[j]] == 0:
                 n_keys, _ = _add(graph, pool[j], n_keys, ANY)
-        n_parts[p], known[p], keys[n_keys] = end - begin[p], 1, p
+        count[p], known[p], keys[n_keys] = end - begin[p], 1, p
         n_keys += 1
     return n_keys
 
@@ -447,13 +448,13 @@ def _computable(n_edges, n_all, n_layers, n_keys, graph):
     """Write to the pool what has a place, then, by level, the totals whose counts all have one;
     returns how many.
     """
-    begin, n_parts, part, pool = graph.begin, graph.n_parts, graph.part, graph.pool
+    begin, count, part, pool = graph.begin, graph.n_parts, graph.part, graph.pool
     computable = np.empty(n_all, np.int64)
     for p in range(n_all):
         computable[p] = graph.known[p]
         if p >= n_edges and graph.known[p] == 0:
             computable[p] = 1
-            for j in range(begin[p], begin[p] + n_parts[p]):
+            for j in range(begin[p], begin[p] + count[p]):
                 computable[p] *= computable[part[j]]
     for i in range(n_keys):
         pool[i] = graph.keys[i]
@@ -470,18 +471,18 @@ def _define(law, p, graph, values, state):
     """The constant of a sentence (-1: none) and its form (see `draw`); writes the value of the
     parameter. RNG is taken out of its parts.
     """
-    begin, n_parts, part, modulus = graph.begin[p], graph.n_parts, graph.part, law.modulus
+    begin, count, part, modulus = graph.begin[p], graph.n_parts, graph.part, law.modulus
     n, value = 0, 0
-    for j in range(begin, begin + n_parts[p]):
+    for j in range(begin, begin + count[p]):
         if part[j] != RNG:
             part[begin + n] = part[j]
             n += 1
     constant, times = -1, 0
-    if n < n_parts[p]:
+    if n < count[p]:
         times = 1 if n > 0 and _coin(state) else 0
         constant = _between(state, times, modulus - 1)
     difference = 1 if n == 2 and _coin(state) else 0
-    n_parts[p] = n
+    count[p] = n
     for j in range(n):
         other = values[part[begin + j]]
         value += -other if j == difference == 1 else other
@@ -506,7 +507,7 @@ def _total(law, p, graph, values):
 @numba.njit(cache=True)
 def _write(law, n_edges, n_layers, n_keys, n_solution, graph, state):
     """The problem in one array, see `draw`."""
-    begin, n_parts, part = graph.begin, graph.n_parts, graph.part
+    begin, count, part = graph.begin, graph.n_parts, graph.part
     keys, pool, kinds = graph.keys, graph.pool, law.n_names
     values, place = np.empty(n_keys, np.int64), np.empty(n_keys, np.int64)
     constant, form = np.empty(n_edges, np.int64), np.empty(n_edges, np.int64)
@@ -521,7 +522,7 @@ def _write(law, n_edges, n_layers, n_keys, n_solution, graph, state):
         else:
             values[p] = _total(law, p, graph, values)
         place[p] = i
-        for j in range(begin[p], begin[p] + n_parts[p]):
+        for j in range(begin[p], begin[p] + count[p]):
             out[end], end = place[part[j]], end + 1
         out[6 + i], out[6 + n_keys + i] = graph.code[p], values[p]
         out[6 + 2 * n_keys + i] = end - 6 - 3 * n_keys
