@@ -146,7 +146,7 @@ def test_blocks_drawn_ahead_are_the_same() -> None:
     with ahead("igsm", settings, 5, 2) as blocks:
         shared = ProblemStream(world, 5, 96, 110, blocks=blocks)
         state = alone.start()
-        for _ in range(3):
+        for _ in range(4):
             batch, found = shared.take(state)
             wanted, state = alone.take(state)
             np.testing.assert_array_equal(batch, wanted)

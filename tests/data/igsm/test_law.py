@@ -17,7 +17,7 @@ from scipy.stats import chi2_contingency
 
 from physlm.data.igsm import kernels
 from physlm.data.igsm.config import Config
-from physlm.data.igsm.draw import draw
+from physlm.data.igsm.draw import _law, _parameters, draw
 from physlm.data.igsm.problem import Parameter, Problem
 from physlm.random import generator
 from tests.data.igsm import plain
@@ -119,14 +119,17 @@ def numbers(problem: Problem) -> list[float]:
         sum(problem.needs[p][0] == problem.solution[i] for i, p in enumerate(problem.solution[1:])
             if problem.needs[p]),
         sum(p.abstract for p in problem.solution[: len(step) // 2]),
-        np.mean([p.item for p in definitions]),
-        np.mean([p.owner for p in definitions]),
+        float(np.mean([p.item for p in definitions])),
+        float(np.mean([p.owner for p in definitions])),
     ]  # fmt: skip
     for some in (inside, outside):
         sizes = [len(d.parts) for d in some]
         found += [sizes.count(n) for n in range(5)]
         found += [sum(d.constant is not None for d in some), sum(d.times for d in some)]
         found += [sum(d.difference for d in some), sum(q.abstract for d in some for q in d.parts)]
+        found += [
+            sum(q.abstract and q.level > 1 and q not in needed for d in some for q in d.parts)
+        ]
         found += [sum(q in needed for d in some for q in d.parts)]
         found += [sum(d.parts[0].abstract for d in some if d.parts)]
     return found
@@ -168,6 +171,74 @@ def test_whole_problems(values: dict[str, Any], op: int) -> None:
         found = [[repr(view(problem)) for problem in sample] for sample in samples]
         assert len(set(found[1])) > 2 or values["items"] == (1,)
         assert alike(found) > 1e-4
+
+
+Ordered = tuple[list[Parameter], dict[Parameter, list[Parameter]]]
+
+
+def plain_order(
+    config: Config, size: tuple[int, int, int, int], m: int, rand: random.Random
+) -> Ordered:
+    """Parameters in the order of the second stage and what they need by then; none if there is no
+    order.
+    """
+    structure = plain.draw_structure(*size, config.empty, rand)
+    needs = plain.draw_parameters(structure, m - 1, m, rand)
+    return plain.draw_order(needs, config.bias, rand), needs
+
+
+def compiled_order(
+    config: Config, size: tuple[int, int, int, int], m: int, state: np.ndarray
+) -> Ordered:
+    """The same by the compiled stages."""
+    law, known = _law(config, m), _parameters(config.layers[-1], config.items[-1])
+    graph = kernels.Graph(*[np.empty(400, np.int64) for _ in kernels.Graph._fields])
+    n_all = kernels.draw_structure(law, *size, graph, state)
+    n = kernels.draw_parameters(size[0], n_all, size[1], m - 1, m, graph, state)
+    ordered = kernels.draw_order(law, size[0], n, graph, state)
+    keys = graph.keys[:n].tolist() if ordered else []
+    needs: dict[Parameter, list[Parameter]] = {}
+    for p in keys:
+        parts = graph.part[graph.begin[p] :][: graph.n_parts[p]]
+        needs[known[int(graph.code[p])]] = [known[int(graph.code[q])] for q in parts]
+    return list(needs), needs
+
+
+@pytest.mark.parametrize(
+    ("bias", "size", "m"),
+    [("needed", (8, 2, 3, 3), 7), ("unneeded", (8, 3, 2, 2), 9), ("needed", (4, 3, 1, 2), 4)],
+    ids=str,
+)
+def test_orders(bias: Any, size: tuple[int, int, int, int], m: int) -> None:
+    # What is drawn later hides much of what is drawn here.
+    config = Config(preset="med", layers=(2, 3), items=(1, 2, 3), bias=bias)
+    rand, state = random.Random(m), np.array([m], np.uint64)
+    samples = [
+        [plain_order(config, size, m, rand) for _ in range(4000)],
+        [compiled_order(config, size, m, state) for _ in range(8000)],
+    ]
+
+    def added(drawn: Ordered) -> list[bool]:
+        """Of each parameter in the order whether it is an instance parameter with a need."""
+        order, needs = drawn
+        return [bool(needs[p]) and not p.abstract for p in order]
+
+    def kinds(drawn: Ordered) -> list[tuple[int, int]]:
+        """What the instance parameters were given: how much earlier it is, over how many layers."""
+        order, needs = drawn
+        found = [(p, q) for p in order if not p.abstract for q in needs[p]]
+        return [(order.index(p) - order.index(q), max(0, q.level * q.abstract)) for p, q in found]
+
+    views: list[Callable[[Ordered], Any]] = [
+        lambda drawn: len(drawn[0]),
+        lambda drawn: [p.level * p.abstract for p in drawn[0]],
+        lambda drawn: sum(added(drawn)),
+        added,
+        kinds,
+        lambda drawn: [drawn[0], [drawn[1][p] for p in drawn[0]]],
+    ]
+    for view in views:
+        assert alike([[repr(view(drawn)) for drawn in sample] for sample in samples]) > 1e-4
 
 
 def test_random_numbers() -> None:

@@ -49,6 +49,7 @@ def test_drawn_english_names() -> None:
             assert categories[layer] == category
             assert len(set(names[layer])) == len(names[layer])
             assert sum(set(names[layer]) <= set(kind) for kind in kinds) == 1
+        kinds = hierarchy[first + 2][1]
         ((at, kind),) = ((at, kind) for at, kind in enumerate(kinds) if names[2][0] in kind)
         kind_places[at] += 1
         places[kind.index(names[2][-1])] += 1
