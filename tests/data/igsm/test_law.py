@@ -160,6 +160,9 @@ def test_whole_problems(values: dict[str, Any], op: int) -> None:
     config = Config(**{"preset": "micro", "modulus": 2, "n_names": 2} | values)
     samples = both(config, op, 6000, 12_000)
     views: list[Callable[[Problem], Any]] = [
+        lambda p: [len(p.needs[q]) for q in p.solution if not q.abstract],
+        lambda p: [d[:3] for q in p.solution if (d := p.definitions.get(q))][-1:],
+        lambda p: sum(len(d.parts) + (d.constant is not None) for d in p.definitions.values()),
         lambda p: (p.solution, [p.needs[q] for q in p.solution]),
         lambda p: sorted(p.needs.items()),
         lambda p: list(p.needs.items()),
@@ -169,7 +172,7 @@ def test_whole_problems(values: dict[str, Any], op: int) -> None:
     ]
     for view in views:
         found = [[repr(view(problem)) for problem in sample] for sample in samples]
-        assert len(set(found[1])) > 2 or values["items"] == (1,)
+        assert len(set(found[1])) > 1 or values["items"] == (1,)
         assert alike(found) > 1e-4
 
 
