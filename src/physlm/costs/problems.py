@@ -19,6 +19,7 @@ from physlm.train.problems import ProblemsConfig
 N_DRAWN, CELL_RECORD = 20, 700
 
 WRITTEN_ASSUMED = "models write solutions as long as the right ones"
+WORDS_ASSUMED = "problems have a token for each word (no tokenizer_file is set)"
 
 
 def problems(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -29,7 +30,8 @@ def problems(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     model = _read(run, sources)
     trained = count_parameters(model) if run.lora is None else n_adapters(model, run.lora)
     shape = run.n_steps, run.stream.rows, run.stream.n_ctx
-    return training(run, model, adapted(model, run.lora), trained, shape, "")
+    assumed = WORDS_ASSUMED if _unknown_tokens(run.settings) else ""
+    return training(run, model, adapted(model, run.lora), trained, shape, assumed)
 
 
 def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -62,7 +64,7 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
 @lru_cache(maxsize=256)
 def mean_lengths(world: str, settings: str, op: int | None, reask: bool) -> tuple[float, float]:
     """Mean tokens of problem and right solution of some test problems."""
-    made = source(world, json.loads(settings))
+    made = words_of(world, json.loads(settings))
     rng = generator(0, "cost")
     some = made.problems(N_DRAWN, rng, op=op, split="test", reask=reask)
     prompts = sum(1 + len(made.prompt(problem)) for problem in some)
@@ -80,5 +82,15 @@ def _read(run: ProblemsConfig, sources: Mapping[str, Source]) -> ModelConfig:
     """The model that a training starts from: its context is that of the first one."""
     if "model" in sources:
         return model_left(sources["model"])
-    d_vocab = len(source(run.world, run.settings).vocabulary)
+    d_vocab = len(words_of(run.world, run.settings).vocabulary)
     return run.model.resolve(d_vocab, run.stream.n_ctx)
+
+
+def words_of(world: str, settings: Mapping[str, Any]) -> Any:
+    """Its problems, in words where the tokeniser would have to be fetched."""
+    words = {"tokenizer": "words"} if _unknown_tokens(settings) else {}
+    return source(world, {**settings, **words})
+
+
+def _unknown_tokens(settings: Mapping[str, Any]) -> bool:
+    return settings.get("tokenizer") == "gpt2" and settings.get("tokenizer_file") is None

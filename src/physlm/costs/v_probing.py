@@ -8,8 +8,8 @@ from typing import Any
 from physlm.config import build
 from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source
 from physlm.costs.flops import forward_flops
-from physlm.costs.problems import WRITTEN_ASSUMED, mean_lengths, model_left
-from physlm.data.problems import source, world_config
+from physlm.costs.problems import WRITTEN_ASSUMED, mean_lengths, model_left, words_of
+from physlm.data.problems import world_config
 from physlm.model.config import count_parameters
 from physlm.probe.v_config import FORESEEING, MistakesConfig, Population, Task, VProbeConfig
 from physlm.probe.v_examples import ask, n_classes
@@ -82,7 +82,7 @@ def _row(
     split: str,
 ) -> float:
     """Mean tokens of a problem with the questions about it."""
-    world, rng = source("igsm", json.loads(settings)), generator(0, "cost")
+    world, rng = words_of("igsm", json.loads(settings)), generator(0, "cost")
     n = 0
     for problem in world.problems(N_DRAWN, rng, op=op, split=split, reask=reask):
         asked = ask(world, problem, task, population, n_queries, rng)
