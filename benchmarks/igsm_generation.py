@@ -24,7 +24,7 @@ import numpy as np
 
 from physlm.data.igsm.config import Config
 from physlm.data.igsm.draw import draw
-from physlm.data.igsm.kernels import MAX_GRAPHS
+from physlm.data.igsm.kernels.attempts import MAX_GRAPHS
 from physlm.random import generator
 
 CELLS = (("med", None), ("med", 15), ("med", 23), ("hard", None), ("hard", 28))

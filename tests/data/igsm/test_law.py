@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from physlm.data.igsm import kernels
 from physlm.data.igsm.config import Config
 from physlm.data.igsm.draw import _law, _parameters, draw
+from physlm.data.igsm.kernels import necessary, randomness, structure
 from physlm.data.igsm.problem import Parameter, Problem
 from physlm.random import generator
 from tests.data.igsm import plain
@@ -195,10 +195,10 @@ def compiled_order(
 ) -> Ordered:
     """The same by the compiled stages."""
     law, known = _law(config, m), _parameters(config.layers[-1], config.items[-1])
-    graph = kernels.Graph(*[np.empty(400, np.int64) for _ in kernels.Graph._fields])
-    n_all = kernels.draw_structure(law, *size, graph, state)
-    n = kernels.draw_parameters(size[0], n_all, size[1], m - 1, m, graph, state)
-    ordered = kernels.draw_order(law, size[0], n, graph, state)
+    graph = structure.Graph(*[np.empty(400, np.int64) for _ in structure.Graph._fields])
+    n_all = structure.draw_structure(law, *size, graph, state)
+    n = necessary.draw_parameters(size[0], n_all, size[1], m - 1, m, graph, state)
+    ordered = necessary.draw_order(law, size[0], n, graph, state)
     keys = graph.keys[:n].tolist() if ordered else []
     needs: dict[Parameter, list[Parameter]] = {}
     for p in keys:
@@ -248,8 +248,8 @@ def test_random_numbers() -> None:
     # The first outputs of SplitMix64 from this state, as published with its reference code.
     state = np.array([1234567], np.uint64)
     known = [6457827717110365317, 3203168211198807973, 9817491932198370423]
-    assert [int(kernels.next_word(state)) for _ in known] == known
+    assert [int(randomness.next_word(state)) for _ in known] == known
     for n in (1, 3, 7):
-        counts = Counter(int(kernels.below(state, n)) for _ in range(3000))
+        counts = Counter(int(randomness.below(state, n)) for _ in range(3000))
         assert set(counts) == set(range(n))
         assert n == 1 or chi2_contingency([[*counts.values()], [3000 // n] * n])[1] > 1e-3

@@ -1,7 +1,7 @@
 """Drawing problems with an exact number of operations (Part 2.1, algorithm 7).
 
 The operations of a problem are drawn first, by the paper as the lesser of two uniform numbers, so
-that most problems are easy. Then attempts are made (kernels.py) until one has them. The published
+that most problems are easy. Then attempts are made (kernels) until one has them. The published
 scheme draws the aim of every attempt anew and refuses a problem whose operations are not the wanted
 ones; a problem always has the operations it aims at, so to aim at the wanted ones gives the same
 law.
@@ -21,7 +21,7 @@ from physlm.data.igsm.problem import Definition, Parameter, Problem
 from physlm.random import generator
 
 if TYPE_CHECKING:
-    from physlm.data.igsm.kernels import Law
+    from physlm.data.igsm.kernels.structure import Law
 
 HUGE = 2**31  # more operations than any problem has that fits a machine
 
@@ -31,17 +31,17 @@ def draw(config: Config, rng: np.random.Generator, op: int | None = None) -> Pro
 
     `op` may exceed config.op_max. ConfigError if none of many attempts had room for them.
     """
-    from physlm.data.igsm import kernels  # the compiler takes a second to load
+    from physlm.data.igsm.kernels import attempts  # the compiler takes a second to load
 
     op = draw_op(config, rng) if op is None else op
     require(op >= 1, "op", op, "at least 1")
     key = rng.integers(2**64, dtype=np.uint64)
-    most, drawn = kernels.draw(key, min(op, HUGE), _law(config, min(op, HUGE)))
+    most, drawn = attempts.draw(key, min(op, HUGE), _law(config, min(op, HUGE)))
     if len(drawn):
         return _problem(config, drawn.tolist())
     allowed = f"at most about {most}" if most else "smaller"
     raise ConfigError(
-        f"op={op}: must be {allowed}, none of {kernels.MAX_ATTEMPTS} attempts with ip_max "
+        f"op={op}: must be {allowed}, none of {attempts.MAX_ATTEMPTS} attempts with ip_max "
         f"{config.ip_max} had room for it"
     )
 
@@ -60,7 +60,7 @@ def numbered(config: Config, seed: int, index: int, op: int | None = None) -> Pr
 @lru_cache(256)
 def _law(config: Config, op: int) -> "Law":
     """The settings as the compiled code takes them."""
-    from physlm.data.igsm.kernels import Law
+    from physlm.data.igsm.kernels.structure import Law
 
     listed = hierarchies(config.language, config.layers[-1], config.n_names)
     most_kinds = max(len(kinds) for hierarchy in listed for _, kinds in hierarchy)
@@ -119,7 +119,7 @@ _parameters = cache(_Parameters)
 
 
 def _problem(config: Config, drawn: list[int]) -> Problem:
-    """The problem that the compiled code has drawn (kernels.draw)."""
+    """The problem that the compiled code has drawn (kernels.attempts.draw)."""
     n_layers, n_edges, n, n_solution, which, start = drawn[:6]
     numbers = iter(drawn[6:])
     known = _parameters(config.layers[-1], config.items[-1])
