@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
+
+from physlm.statistics import interval
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -19,3 +23,13 @@ class Evidence:
     relation_holds: bool
     detail: str
     exact: bool = False
+
+
+def evidence(
+    values: pd.Series, holds: bool, detail: str, no_effect: float = 0.0
+) -> Evidence | None:
+    """From effects [n seeds], whose mean and 95 % interval count; None without any."""
+    if values.empty:
+        return None
+    mean, low, high = interval(values.to_numpy())
+    return Evidence(mean, low, high, no_effect, len(values), bool(holds), detail)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from physlm.claim_rules.evidence import Evidence
+from physlm.claim_rules.evidence import Evidence, evidence
 from physlm.exams import ATTRIBUTES, nearest_ratio, standard
 from physlm.figures.q_probing import pairs
 from physlm.statistics import interval
@@ -26,13 +26,6 @@ def by_seed(runs: pd.DataFrame, column: str = TEST) -> pd.Series:
 def difference(one: pd.Series, other: pd.Series) -> pd.Series:
     """one - other for the seeds that both have."""
     return (one - other).dropna()
-
-
-def _evidence(values: pd.Series, holds: bool, detail: str) -> Evidence | None:
-    if values.empty:
-        return None
-    mean, low, high = interval(values.to_numpy())
-    return Evidence(mean, low, high, 0.0, len(values), bool(holds), detail)
 
 
 def _finetuned(table: pd.DataFrame, variant: str) -> pd.DataFrame:
@@ -65,7 +58,7 @@ def extraction_fails(
         f"{variant}: biographies {biographies}, train {train:.1%}, test {test:.1%} "
         f"(published {published:.1%}), majority {runs['majority_accuracy'].mean():.1%}"
     )
-    return _evidence(difference(by_seed(runs, "train_accuracy"), by_seed(runs)), holds, detail)
+    return evidence(difference(by_seed(runs, "train_accuracy"), by_seed(runs)), holds, detail)
 
 
 def variants_extract(
@@ -98,7 +91,7 @@ def variants_extract(
         f"gains over {base}: {', '.join(parts)}"
     )
     holds = reached >= published - tolerance and all(adds)
-    return _evidence(difference(tests[best], tests[base]), holds, detail)
+    return evidence(difference(tests[best], tests[base]), holds, detail)
 
 
 def finetuning_cannot_repair(
@@ -127,7 +120,7 @@ def finetuning_cannot_repair(
         f"{share:.0%} of mixed{'' if both else '; LoRA and full were not both run'}"
     )
     holds = together.mean() >= at_least and low == len(settings) and both
-    return _evidence(difference(together, best), holds, detail)
+    return evidence(difference(together, best), holds, detail)
 
 
 def _excess(runs: pd.DataFrame) -> pd.Series:
@@ -165,7 +158,7 @@ def probe_early(
     )
     controlled = len(above) == 2 and all(value <= tolerance for value in above.values())
     holds = early >= at_least and left <= tolerance and late.mean() >= at_least and controlled
-    return _evidence(difference(_excess(augmented), _excess(plain)), holds, detail)
+    return evidence(difference(_excess(augmented), _excess(plain)), holds, detail)
 
 
 def probe_follows_answers(
@@ -196,7 +189,7 @@ def probe_follows_answers(
         f"({points['variant'].nunique()} variants); controls above majority: {written}"
     )
     holds = controlled and correlations.mean() >= at_least
-    return _evidence(correlations, holds, detail)
+    return evidence(correlations, holds, detail)
 
 
 def celebrities_help(
@@ -219,7 +212,7 @@ def celebrities_help(
         if name == variant:
             gain = difference(helped, without)
     detail = f"test without -> with celebrities: {', '.join(parts)}"
-    return _evidence(gain, gain.mean() >= share * published_gain, detail)
+    return evidence(gain, gain.mean() >= share * published_gain, detail)
 
 
 def encoders_fail(
@@ -246,4 +239,4 @@ def encoders_fail(
         f"{masked['majority_accuracy'].mean():.1%}){together}"
     )
     values = difference(by_seed(causal), by_seed(masked))
-    return _evidence(values, reached <= published + tolerance, detail)
+    return evidence(values, reached <= published + tolerance, detail)

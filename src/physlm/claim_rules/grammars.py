@@ -7,22 +7,13 @@ taken seed by seed.
 
 import pandas as pd
 
-from physlm.claim_rules.evidence import Evidence
+from physlm.claim_rules.evidence import Evidence, evidence
 from physlm.claim_rules.extraction import by_seed, difference
 from physlm.grammar_runs import ENCODERS, WORLD, hardest, title
 from physlm.statistics import interval
 
 RELATIVE, ROTARY, ABSOLUTE = "gpt2_rel", "gpt2_rot", "gpt2"
 POSITION_ONLY = ("gpt2_pos", "gpt2_uni")
-
-
-def _evidence(
-    values: pd.Series, holds: bool, detail: str, no_effect: float = 0.0
-) -> Evidence | None:
-    if values.empty:
-        return None
-    mean, low, high = interval(values.to_numpy())
-    return Evidence(mean, low, high, no_effect, len(values), bool(holds), detail)
 
 
 def _named(rows: pd.DataFrame) -> str:
@@ -63,7 +54,7 @@ def positions_order(
         f"the whole of cfg3f), absolute {scores[ABSOLUTE].mean():.1%}"
     )
     holds = reached >= published - tolerance and not ahead.empty and ahead.mean() >= -slack
-    return _evidence(difference(scores[ROTARY], scores[ABSOLUTE]), holds, detail)
+    return evidence(difference(scores[ROTARY], scores[ABSOLUTE]), holds, detail)
 
 
 def likenesses(rows: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +102,7 @@ def output_is_diverse(
         f"{rows['n_distinct'].min():.0f} strings"
     )
     values = found.min(axis=1).groupby(rows["seed"]).mean()
-    return _evidence(values, abs(off) <= entropy and worst >= counts, detail, alike)
+    return evidence(values, abs(off) <= entropy and worst >= counts, detail, alike)
 
 
 def distribution_matches(
@@ -142,7 +133,7 @@ def distribution_matches(
         f"{_named(own)}: KL {kl.mean():.2g} nats per token, {share:.2%} of the loss that nobody "
         f"can avoid (at most {at_most:.2%}); {against} {other.mean():.2g} nats"
     )
-    return _evidence((1 - kl / other).dropna(), share <= at_most, detail)
+    return evidence((1 - kl / other).dropna(), share <= at_most, detail)
 
 
 def simple_attention_suffices(table: pd.DataFrame, margin: float) -> Evidence | None:
@@ -163,7 +154,7 @@ def simple_attention_suffices(table: pd.DataFrame, margin: float) -> Evidence | 
         f"{scores[ABSOLUTE].mean():.1%}"
     )
     holds = lowest >= scores[ROTARY].mean() - margin
-    return _evidence(difference(worse, scores[ABSOLUTE]), holds, detail)
+    return evidence(difference(worse, scores[ABSOLUTE]), holds, detail)
 
 
 def trees_are_decodable(table: pd.DataFrame, arch: str, tolerance: float) -> Evidence | None:
@@ -199,7 +190,7 @@ def trees_are_decodable(table: pd.DataFrame, arch: str, tolerance: float) -> Evi
     ends = gains.get(("boundary", "whole"), pd.Series(dtype=float))
     clear = len(ends) > 1 and interval(ends.to_numpy())[1] > 0
     holds = clear and len(below) == 3 and all(missing <= tolerance for missing in below)
-    return _evidence(gains["symbol", "whole"], holds, f"{_named(rows)}: {'. '.join(parts)}")
+    return evidence(gains["symbol", "whole"], holds, f"{_named(rows)}: {'. '.join(parts)}")
 
 
 def attention_at_ends(table: pd.DataFrame, arch: str, pairs: int) -> Evidence | None:
@@ -234,7 +225,7 @@ def attention_at_ends(table: pd.DataFrame, arch: str, pairs: int) -> Evidence | 
         f"{sum(falls)} of {len(falls)}"
     )
     holds = len(falls) > 0 and all(falls) and peaked == len(levels) > 0
-    return _evidence(values, holds, detail)
+    return evidence(values, holds, detail)
 
 
 def encoders_miss_deep_levels(
@@ -270,7 +261,7 @@ def encoders_miss_deep_levels(
         f"{best} behind near the tokens by at most {behind.max():+.1%}"
     )
     holds = gap.mean() >= at_least and len(behind) > 0 and bool((behind <= tolerance).all())
-    return _evidence(gap, holds, detail)
+    return evidence(gap, holds, detail)
 
 
 def perturbed_training_helps(
@@ -302,4 +293,4 @@ def perturbed_training_helps(
         f"{without.mean():.1%}, {nearest:.0%} perturbed ({kind}) {seen.mean():.1%} (published gain "
         f"{published_gain:+.0%})"
     )
-    return _evidence(gain, gain.mean() >= share * published_gain, detail)
+    return evidence(gain, gain.mean() >= share * published_gain, detail)

@@ -8,9 +8,9 @@ import math
 
 import pandas as pd
 
-from physlm.claim_rules.evidence import Evidence
+from physlm.claim_rules.evidence import Evidence, evidence
 from physlm.claim_rules.extraction import difference
-from physlm.claim_rules.reasoning import by_seed, evidence, normal
+from physlm.claim_rules.reasoning import by_seed, normal
 from physlm.figures.depth import SOLVED, layer_shares
 from physlm.figures.mistakes import SOLUTIONS, shares
 from physlm.figures.v_probing import LEVEL2, NEEDLESS, TASKS, by_label, overall

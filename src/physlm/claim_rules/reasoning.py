@@ -8,22 +8,11 @@ as in training; asked again are problems to which another question was put (reas
 
 import pandas as pd
 
-from physlm.claim_rules.evidence import Evidence
+from physlm.claim_rules.evidence import Evidence, evidence
 from physlm.claim_rules.extraction import difference
 from physlm.figures.depth import SOLVED
 from physlm.figures.reasoning import OP
 from physlm.problem_runs import SHAPE, best_rates, hardest, largest
-from physlm.statistics import interval
-
-
-def evidence(
-    values: pd.Series, holds: bool, detail: str, no_effect: float = 0.0
-) -> Evidence | None:
-    """From effects [n seeds]; None without any."""
-    if values.empty:
-        return None
-    mean, low, high = interval(values.to_numpy())
-    return Evidence(mean, low, high, no_effect, len(values), bool(holds), detail)
 
 
 def by_seed(rows: pd.DataFrame, column: str = "accuracy") -> pd.Series:
