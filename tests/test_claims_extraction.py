@@ -5,12 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
 from physlm import claims
 from physlm.claim_rules import extraction as rules
-from physlm.claim_rules.evidence import Evidence
-from physlm.claims import verdict
 from physlm.data.bios import ATTRIBUTES
 from physlm.figures import celebrity, encoder_extraction, extraction, p_probing, q_probing
 from tests.figures.answer_runs import (
@@ -20,24 +17,10 @@ from tests.figures.answer_runs import (
     p_runs,
     q_inputs,
 )
+from tests.ledger import LEDGER, found, judged
 
-ROOT = Path(__file__).parents[1]
-LEDGER = {
-    c.id: c for c in claims.load(OmegaConf.to_container(OmegaConf.load(ROOT / "claims.yaml")))
-}
 NOISE = (-0.01, 0.0, 0.01)
 BASIC: dict[str, Any] = {"n_people": 200, "exposures_nominal": 300, "majority_accuracy": 0.03}
-
-
-def judged(claim: str, table: pd.DataFrame) -> Evidence | None:
-    """The evidence by the rule and settings of the committed ledger."""
-    entry = LEDGER[claim]
-    return claims.RULES[entry.rule](table, **entry.settings)
-
-
-def found(claim: str, table: pd.DataFrame) -> str:
-    evidence = judged(claim, table)
-    return "not run" if evidence is None else verdict(evidence)
 
 
 def taught(

@@ -5,12 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
 from physlm import claims
 from physlm.claim_rules import grammars as rules
-from physlm.claim_rules.evidence import Evidence
-from physlm.claims import verdict
 from physlm.figures import cfg_attention, cfg_generation, cfg_probing, cfg_robustness
 from tests.figures.grammar_records import (
     attention,
@@ -19,24 +16,10 @@ from tests.figures.grammar_records import (
     robustness,
     tree_probe,
 )
+from tests.ledger import LEDGER, found, judged
 
-ROOT = Path(__file__).parents[1]
-LEDGER = {
-    c.id: c for c in claims.load(OmegaConf.to_container(OmegaConf.load(ROOT / "claims.yaml")))
-}
 NOISE = (-0.004, 0.0, 0.004)
 WORLD: dict[str, Any] = {"grammar": "cfg3f", "root": 16, "n_levels": 5, "steps": 1000}
-
-
-def judged(claim: str, table: pd.DataFrame) -> Evidence | None:
-    """The evidence by the rule and settings of the committed ledger."""
-    entry = LEDGER[claim]
-    return claims.RULES[entry.rule](table, **entry.settings)
-
-
-def found(claim: str, table: pd.DataFrame) -> str:
-    evidence = judged(claim, table)
-    return "not run" if evidence is None else verdict(evidence)
 
 
 def written(seeds: tuple[int, ...] = (0, 1, 2), **accuracies: float) -> pd.DataFrame:

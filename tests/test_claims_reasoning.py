@@ -2,38 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
-from physlm import claims
-from physlm.claim_rules.evidence import Evidence
-from physlm.claims import verdict
 from physlm.figures import depth, igsm_checks, mistakes, reasoning, v_probing
 from tests.figures import problem_records as made_up
 from tests.figures.problem_records import v_probe
+from tests.ledger import LEDGER, found, judged
 
-ROOT = Path(__file__).parents[1]
-LEDGER = {
-    c.id: c for c in claims.load(OmegaConf.to_container(OmegaConf.load(ROOT / "claims.yaml")))
-}
 NOISE = (-0.004, 0.0, 0.004)
 ORDERS = ("pq", "qp")
 Change = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-def judged(claim: str, table: pd.DataFrame) -> Evidence | None:
-    """The evidence by the rule and settings of the committed ledger."""
-    entry = LEDGER[claim]
-    return claims.RULES[entry.rule](table, **entry.settings)
-
-
-def found(claim: str, table: pd.DataFrame) -> str:
-    evidence = judged(claim, table)
-    return "not run" if evidence is None else verdict(evidence)
 
 
 def detail(claim: str, table: pd.DataFrame) -> str:
