@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from physlm.config import ConfigError, build
+from physlm.data.problems import source
 from physlm.evaluate.generation import Text
 from physlm.evaluate.igsm import reasoning
 from physlm.evaluate.igsm.config import ReasoningConfig
@@ -238,3 +239,12 @@ def test_a_model_of_another_step_is_refused(tmp_path: Path, micro: Trained) -> N
     (tmp_path / "model.json").write_text(json.dumps(info))
     with pytest.raises(ValueError, match="was not trained on problems"):
         load_trained(tmp_path)
+
+
+def test_right_solutions_are_right_modulo_any_number() -> None:
+    made = source("igsm", {"preset": "micro", "modulus": 7})
+    rng = generator(4)
+    for posed in pose(made, 40, rng, 4, False):
+        assert posed.solved.answer == posed.problem.answer
+        ids = np.array(made.solution(posed.problem, rng))
+        assert judged(made, posed, ids, stopped=True).correct

@@ -92,7 +92,9 @@ def pose(source: Any, n: int, rng: np.random.Generator, op: int | None, reask: b
     found = []
     for problem in source.problems(n, rng, op=op, split="test", reask=reask):
         told, asked = telling.problem_words(problem), telling.question_words(problem)
-        reading = read("".join(told), "".join(asked))
+        # That of the settings, whatever texts of this language mostly have; plans have none.
+        modulus = getattr(problem, "modulus", None)
+        reading = read("".join(told), "".join(asked), modulus=modulus)
         prompt = np.array([EOS, *source.prompt(problem)], np.int64)
         n_gold = len(source.solution(problem, rng)) + 1
         answered = bool(source.answer_words(problem))
