@@ -19,7 +19,7 @@ from physlm.evaluate.igsm.trained import Posed, Trained, judge, pose, write
 from physlm.probe.v_config import MistakesConfig, Task
 from physlm.probe.v_examples import Asked, Knowledge, Query, asking, by_name, text_of
 from physlm.probe.v_probes import VProbe, logits_of
-from physlm.probe.v_scores import area
+from physlm.probe.v_scores import area, share
 from physlm.random import generator
 
 # As much as a right solution may be exceeded before it is given up.
@@ -112,9 +112,9 @@ def needless(
     right = logits.argmax(-1) == label
     score = (logits[:, 1] - logits[:, 0])[label == 0]
     return {
-        **_share(right[flat]),
-        "same_problems": _share(right[same]),
-        "all": _share(right),
+        **share(right[flat]),
+        "same_problems": share(right[same]),
+        "all": share(right),
         "auc": area(score, flat[label == 0]),
     }
 
@@ -142,9 +142,9 @@ def first_wrong(
     right = logits.argmax(-1) == label
     return {
         "wrong": len(wrong),
-        **_share(right[mine]),
-        "all": _share(right),
-        "no": _share(right[label == 0]),
+        **share(right[mine]),
+        "all": share(right),
+        "no": share(right[label == 0]),
     }
 
 
@@ -208,7 +208,3 @@ def probed(
     if not kept:
         return [], np.zeros((0, 2))
     return kept, logits_of(probe, [given[i] for i in kept], size)
-
-
-def _share(right: np.ndarray) -> dict[str, Any]:
-    return {"n": len(right), "accuracy": float(right.mean()) if len(right) else None}

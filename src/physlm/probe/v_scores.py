@@ -35,14 +35,20 @@ class Answers:
 
     @property
     def share(self) -> dict[str, Any]:
-        """How many there are, and the share of right ones (None of none)."""
-        n = len(self.true)
-        return {"n": n, "accuracy": float((self.said == self.true).mean()) if n else None}
+        """How many there are, and the share of right ones."""
+        return share(self.said == self.true)
 
     def by_label(self) -> list[dict[str, Any]]:
         """The share of right ones among those of each true answer."""
         labels = np.unique(self.true).tolist()
         return [{"label": label, **self[self.true == label].share} for label in labels]
+
+
+def share(right: np.ndarray) -> dict[str, Any]:
+    """How many answers there are, of which `right` [N] says whether they are, and the share of
+    right ones (None of none).
+    """
+    return {"n": len(right), "accuracy": float(right.mean()) if len(right) else None}
 
 
 def record(answers: Answers, guess: int, task: Task) -> dict[str, Any]:

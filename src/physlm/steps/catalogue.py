@@ -52,12 +52,17 @@ class Step:
     git: bool = False
 
 
+def _listed(worlds: Mapping[str, str], config: Config) -> list[str]:
+    """The module of the world of a job."""
+    world = config.get("world")
+    require(world in worlds, "world", world, f"one of {', '.join(sorted(worlds))}")
+    return [worlds[str(world)]]
+
+
 def _world(config: Config) -> list[str]:
     from physlm.data.world import WORLDS
 
-    world = config.get("world")
-    require(world in WORLDS, "world", world, f"one of {', '.join(sorted(WORLDS))}")
-    return [WORLDS[str(world)]]
+    return _listed(WORLDS, config)
 
 
 def _own_world(config: Config, upstream: Mapping[str, Config]) -> list[str]:
@@ -81,17 +86,13 @@ def _figure(config: Config, upstream: Mapping[str, Config]) -> list[str]:
 def _texts(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     from physlm.data.fresh import WORLDS
 
-    world = config.get("world")
-    require(world in WORLDS, "world", world, f"one of {', '.join(sorted(WORLDS))}")
-    return [WORLDS[str(world)]]
+    return _listed(WORLDS, config)
 
 
 def _problems(config: Config, upstream: Mapping[str, Config]) -> list[str]:
     from physlm.data.problems import WORLDS
 
-    world = config.get("world")
-    require(world in WORLDS, "world", world, f"one of {', '.join(sorted(WORLDS))}")
-    return [WORLDS[str(world)]]
+    return _listed(WORLDS, config)
 
 
 def _model_problems(config: Config, upstream: Mapping[str, Config]) -> list[str]:
