@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from physlm.config import ConfigError, build
 from physlm.costs.steps import COSTS, Cost, Source
@@ -218,5 +217,3 @@ def execute(step: Any, out: Path, config: dict[str, Any], inputs: dict[str, str]
         json.dumps({"name": "test", "config": config, "inputs": inputs, "folder": str(out)})
     )
     assert job.main(step.run, [str(spec), "--scratch", str(out.parent / "scratch")]) == 0
-    # A training sets it for its process, which here has other tests to run.
-    torch.set_flush_denormal(False)

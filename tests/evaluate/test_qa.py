@@ -213,8 +213,6 @@ def test_a_model_that_learned_the_train_half_by_heart_passes_there_alone(tmp_pat
         optimiser=OptimiserConfig(lr_peak=5e-3), schedule=ScheduleConfig(warmup_steps=10)
     )
     train(model, mean_nats, rows, rows.n_steps(80), config, {}, tmp_path / "scratch")
-    # The training set it for its process, which has other tests to run.
-    torch.set_flush_denormal(False)
     told = exam(model, questions, halves.train, ExamConfig())
     assert set(told.values()) == {Counts(8, 8, 8)}
     # It has never read about the others: no better than a guess, and dates are too many for one.

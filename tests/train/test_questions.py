@@ -52,11 +52,7 @@ def run(step: str, folder: Path, config: dict[str, Any], **inputs: Path) -> int:
     }
     (folder / "spec.json").write_text(json.dumps(spec))
     arguments = [str(folder / "spec.json"), "--scratch", str(folder / "scratch")]
-    try:
-        return job.main(STEPS[step].run, arguments)
-    finally:
-        # A training sets it for its process, which here has other tests to run.
-        torch.set_flush_denormal(False)
+    return job.main(STEPS[step].run, arguments)
 
 
 @pytest.fixture(scope="module")
