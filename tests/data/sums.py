@@ -43,6 +43,7 @@ class Source:
             tokens=np.concatenate(texts).astype(np.int32),
             offsets=np.cumsum([0, *map(len, texts)]),
             n_prompt=np.array(n_prompt),
+            masked=None,
         )
 
 

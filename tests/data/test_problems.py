@@ -19,15 +19,20 @@ class Told:
 
     vocabulary = ["EOS", *map(str, range(1, 10))]  # noqa: RUF012
 
-    def __init__(self, texts: list[list[int]], prompts: list[int]) -> None:
+    def __init__(
+        self, texts: list[list[int]], prompts: list[int], masked: int | None = None
+    ) -> None:
         self.pairs = list(zip(texts, prompts, strict=True))
+        self.masked = masked
 
     def draw(self, n: int, rng: np.random.Generator) -> Any:
         chosen = [self.pairs[i % len(self.pairs)] for i in range(n)]
+        tokens = np.concatenate([text for text, _ in chosen])
         return SimpleNamespace(
-            tokens=np.concatenate([text for text, _ in chosen]),
+            tokens=tokens,
             offsets=np.cumsum([0, *(len(text) for text, _ in chosen)]),
             n_prompt=np.array([n_prompt for _, n_prompt in chosen]),
+            masked=None if self.masked is None else tokens == self.masked,
         )
 
 
@@ -72,6 +77,19 @@ def test_rows_are_those_written_by_hand() -> None:
         [[0, 1, 2, 3, 0], [no, no, 3, 0, no]],
         [[4, 5, 0, 6, 7], [5, 0, no, no, no]],
     ]
+
+
+def test_masked_tokens_are_never_predicted() -> None:
+    told, no = Told([[1, 2, 3], [3, 4, 5]], [2, 1], masked=3), IGNORED
+    labels = {
+        "all": [1, 2, no, 0, no, 4, 5, 0],
+        "solution": [no, no, no, 0, no, 4, 5, 0],
+    }
+    for scored, expected in labels.items():
+        for packing in ("whole", "cut"):
+            of = ProblemStream(told, 0, 8, 1, scored, packing)  # type: ignore[arg-type]
+            batch = of.take(of.start())[0]
+            assert batch.tolist() == [[[0, 1, 2, 3, 0, 3, 4, 5], expected]]
 
 
 @pytest.mark.parametrize("scored", ["all", "solution"])

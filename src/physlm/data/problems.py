@@ -39,7 +39,8 @@ class Texts(Protocol):
     """n problems with their solutions, laid end to end without EOS.
 
     tokens [N]; text i is tokens[offsets[i] : offsets[i + 1]] (offsets [n + 1]), of which the first
-    n_prompt[i] are given, through the mark before the solution.
+    n_prompt[i] are given, through the mark before the solution. masked [N] bool: tokens that nobody
+    shall learn to write, whatever is scored; None without any.
     """
 
     @property
@@ -48,6 +49,8 @@ class Texts(Protocol):
     def offsets(self) -> np.ndarray: ...
     @property
     def n_prompt(self) -> np.ndarray: ...
+    @property
+    def masked(self) -> np.ndarray | None: ...
 
 
 Blocks = Callable[[int], Texts]
@@ -96,11 +99,13 @@ class ProblemStream:
     packing: whole, as many whole problems in a row as fit, an EOS before each and after the last,
         the rest EOS that is not scored; a problem longer than a row is dropped. Or cut, problems
         end to end, an EOS before each, cut where rows end (Part 2.1, section 3).
-    scored: all tokens, or those of solutions alone, each with the EOS that ends it.
+    scored: all tokens, or those of solutions alone, each with the EOS that ends it; in either case
+        without those that a world masks.
 
     blocks: who draws them (physlm.data.ahead); None: the stream itself, when it needs them.
 
-    Batches are labelled, [B, 2, T] int64; those of cut and all are windows, [B, T + 1].
+    Batches are labelled, [B, 2, T] int64; those of cut rows in which all is scored are windows,
+    [B, T + 1].
     """
 
     def __init__(
@@ -162,7 +167,7 @@ class ProblemStream:
                     break
                 row = slice(end, end + last - first)
                 inputs[row] = tokens[first:last]
-                labels[row] = self._labels(tokens[first + 1 : last + 1], scored[first + 1 :])
+                labels[row] = _labels(tokens[first + 1 : last + 1], scored[first + 1 :])
                 end, i, n_begun = row.stop, i + 1, n_begun + 1
         after = {"block": block, "offset": i, "problems": n_begun, "dropped": n_dropped}
         return batch, after
@@ -182,20 +187,14 @@ class ProblemStream:
         n_begun = state["problems"] + int(np.count_nonzero(flat[:-1] == EOS))
         after = {"block": block, "offset": offset + left, "problems": n_begun, "dropped": 0}
         windows = flat[self._rows]
-        if self.scored == "all":
+        if targets.all():
             return windows, after
-        labels = self._labels(windows[:, 1:], targets[self._rows][:, 1:])
+        labels = _labels(windows[:, 1:], targets[self._rows][:, 1:])
         return np.stack([windows[:, :-1], labels], axis=1), after
-
-    def _labels(self, following: np.ndarray, scored: np.ndarray) -> np.ndarray:
-        """What has to be predicted, IGNORED where it is not scored."""
-        if self.scored == "all":
-            return following
-        return np.where(scored[: len(following)], following, IGNORED)
 
     def _laid_out(self, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The tokens of a block, an EOS before each problem and after the last; which of them are
-        of solutions or end one; and the places of the EOS [BLOCK + 1].
+        scored; and the places of the EOS [BLOCK + 1].
         """
         if block not in self._latest:
             texts = self.texts(block)
@@ -209,7 +208,15 @@ class ProblemStream:
             real = np.ones(len(tokens), bool)
             real[places] = False
             tokens[real] = texts.tokens
-            n_before = np.arange(len(texts.tokens)) - np.repeat(texts.offsets[:-1], lengths)
-            scored[real] = n_before >= np.repeat(texts.n_prompt, lengths)
+            if self.scored == "solution":
+                n_before = np.arange(len(texts.tokens)) - np.repeat(texts.offsets[:-1], lengths)
+                scored[real] = n_before >= np.repeat(texts.n_prompt, lengths)
+            if texts.masked is not None:
+                scored[real] &= ~texts.masked
             self._latest = {block: (tokens, scored, places)}
         return self._latest[block]
+
+
+def _labels(following: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """What has to be predicted, IGNORED where it is not scored."""
+    return np.where(scored[: len(following)], following, IGNORED)

@@ -25,9 +25,13 @@ MOST_DRAWS = 5_000
 
 @dataclass(frozen=True)
 class Texts(Strings):
-    """Texts end to end, without EOS; n_prompt [n] int64: the tokens of each through `sol`."""
+    """Texts end to end, without EOS; n_prompt [n] int64: the tokens of each through `sol`.
+
+    masked: see physlm.data.problems.Texts.
+    """
 
     n_prompt: np.ndarray
+    masked: np.ndarray | None = None
 
 
 class SplitSource(ABC, Generic[P]):
