@@ -5,7 +5,7 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 from physlm.config import ConfigError, build, require
 from physlm.data.igsm.languages import spell
 from physlm.data.igsm.problem import Problem
+from physlm.data.igsm.retries import KINDS
 from physlm.data.igsm.split import Split
-from physlm.data.igsm.worlds import igsm, plan
+from physlm.data.igsm.worlds import igsm, plan, retry
 from physlm.random import generator
 
 PRESETS = ("med", "hard", "tiny", "micro", "plan")
@@ -51,6 +52,16 @@ def add_sample_parser(verbs: Any) -> None:
     add_problem_arguments(command)
     # Numbers are read as text and checked here, so that an error is one line.
     add_amount_arguments(command, "10")
+    command.add_argument(
+        "--retry",
+        metavar="P",
+        help="put mistakes that are taken back into solutions, at this rate (Part 2.2)",
+    )
+    command.add_argument(
+        "--mistakes",
+        metavar="KIND",
+        help=f"which ones: {', '.join(KINDS)} (default with --retry: perfect)",
+    )
     command.set_defaults(handler=print_sample)
 
 
@@ -96,7 +107,12 @@ def amount(args: argparse.Namespace) -> tuple[int, int]:
 def print_sample(args: argparse.Namespace) -> int:
     """Print the problems and return 0; ConfigError for an impossible argument."""
     n, jobs = amount(args)
-    for line in made(partial(record_line, chosen(args)), n, jobs):
+    drawing = chosen(args)
+    if args.retry is not None:
+        drawing = replace(drawing, texts=_retried(drawing.texts, args))
+    else:
+        require(args.mistakes is None, "mistakes", args.mistakes, "left out without --retry")
+    for line in made(partial(record_line, drawing), n, jobs):
         sys.stdout.write(line + "\n")
     return 0
 
@@ -128,11 +144,28 @@ def chosen(args: argparse.Namespace) -> Drawing:
     return Drawing(texts, whole("seed", args.seed), op, args.split, args.reask)
 
 
+def _retried(texts: Any, args: argparse.Namespace) -> retry.Source:
+    """The same problems with mistakes in their solutions."""
+    try:
+        rate = float(args.retry)
+    except ValueError:
+        rate = -1.0
+    require(0 <= rate < 1, "retry", args.retry, "a rate from 0 to below 1")
+    kind = "perfect" if args.mistakes is None else args.mistakes
+    require(kind in KINDS, "mistakes", kind, f"one of {', '.join(KINDS)}")
+    of = "plan" if isinstance(texts, plan.Source) else "igsm"
+    return retry.Source(retry.Config(of=of, settings=asdict(texts.config), rate=rate, kind=kind))
+
+
 def record_line(drawing: Drawing, index: int) -> str:
     """A problem with all that is told of it, as JSON."""
     texts = drawing.texts
     problem, rng = drawing.problem(index)
-    solution = spell([word for step in texts.solution_words(problem, rng) for word in step])
+    if isinstance(texts, retry.Source):
+        steps = [words for words, _ in texts.retried(problem, rng)]
+    else:
+        steps = texts.solution_words(problem, rng)
+    solution = spell([word for step in steps for word in step])
     told = {
         "problem": spell(texts.problem_words(problem)),
         "question": spell(texts.question_words(problem)),
@@ -145,8 +178,8 @@ def record_line(drawing: Drawing, index: int) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
-def _of_igsm(texts: igsm.Source, problem: Problem) -> dict[str, Any]:
-    names = {p: spell(texts.language.name_words(problem, p)) for p in problem.needs}
+def _of_igsm(texts: Any, problem: Problem) -> dict[str, Any]:
+    names = {p: spell(texts.name_words(problem, p)) for p in problem.needs}
     layers = zip(problem.names, problem.categories, strict=True)
     return {
         "answer": problem.answer,

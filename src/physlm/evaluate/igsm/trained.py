@@ -40,8 +40,7 @@ class Trained:
             "world": self.info["world"],
             "preset": getattr(world, "preset", self.info["world"]),
             "order": world.order,
-            # A plan is as large as its graph.
-            "op_max": world.op_max if self.info["world"] == "igsm" else world.n_max,
+            "op_max": world.op_max,
             **shape,
             **{key: self.info[key] for key in kept},
         }

@@ -60,6 +60,11 @@ class Config:
         """How many names there are."""
         return self.n_max if self.n_names is None else self.n_names
 
+    @property
+    def op_max(self) -> int:
+        """The most vertices of a solution that is trained on: all of a graph."""
+        return self.n_max
+
 
 @dataclass(frozen=True)
 class Plan:
