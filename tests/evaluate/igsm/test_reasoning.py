@@ -29,6 +29,10 @@ WORLDS: dict[str, dict[str, Any]] = {
     "tiny": {"settings": {"preset": "tiny"}, "stream": {"n_ctx": 256, "batch_size": 2}},
     "med": {"settings": {"preset": "med"}, "stream": {"n_ctx": 1024, "batch_size": 1}},
     "plan": {"world": "plan", "settings": {}},
+    "retry": {
+        "world": "retry",
+        "settings": {"of": "plan", "settings": {}, "rate": 0.2, "kind": "weak"},
+    },
 }
 
 
@@ -119,6 +123,9 @@ def test_a_record_of_every_world(trained: Trained, tmp_path: Path) -> None:
     record = json.loads((tmp_path / "evaluate.json").read_text())
     assert record == {"measure": "reasoning", **found}
     assert found["n"] == 18
+    retried = {"kind": "weak", "rate": 0.2, "masked": "none"}
+    mistakes = retried if trained.info["world"] == "retry" else {}
+    assert {key: found[key] for key in retried if key in found} == mistakes
     assert found["problems"] == trained.info["problems"]
     assert [(cell["op"], cell["reask"]) for cell in found["cells"]] == [
         (3, False), (None, False), (5, True),

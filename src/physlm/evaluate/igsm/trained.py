@@ -31,9 +31,12 @@ class Trained:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a measure repeats of the model in its record."""
+        """What a measure repeats of the model in its record; of the world `retry` also which
+        mistakes it was trained with.
+        """
         config, world = self.model.config, self.source.config
         shape = {key: getattr(config, key) for key in ("n_layers", "n_heads", "d_model", "n_ctx")}
+        mistakes = ("kind", "rate", "masked") if self.info["world"] == "retry" else ()
         kept = ("n_params", "seed", "steps", "problems", "tokens", "final_loss_nats")
         return {
             "arch": self.info["arch"],
@@ -41,6 +44,7 @@ class Trained:
             "preset": getattr(world, "preset", self.info["world"]),
             "order": world.order,
             "op_max": world.op_max,
+            **{key: getattr(world, key) for key in mistakes},
             **shape,
             **{key: self.info[key] for key in kept},
         }
