@@ -29,6 +29,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "tiny": {"settings": {"preset": "tiny"}, "stream": {"n_ctx": 256, "batch_size": 2}},
     "med": {"settings": {"preset": "med"}, "stream": {"n_ctx": 1024, "batch_size": 1}},
     "plan": {"world": "plan", "settings": {}},
+    "boxes": {"world": "boxes", "settings": {}, "stream": {"n_ctx": 256, "batch_size": 2}},
 }
 
 

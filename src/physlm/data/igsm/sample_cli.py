@@ -156,8 +156,9 @@ def _retried(texts: Any, args: argparse.Namespace) -> retry.Source:
     require(0 <= rate < 1, "retry", args.retry, "a rate from 0 to below 1")
     kind = "perfect" if args.mistakes is None else args.mistakes
     require(kind in KINDS, "mistakes", kind, f"one of {', '.join(KINDS)}")
-    (of,) = [name for name, world in OTHERS.items() if isinstance(texts, world.Source)] or ["igsm"]
-    return retry.Source(retry.Config(of=of, settings=asdict(texts.config), rate=rate, kind=kind))
+    of = next((name for name in OTHERS if isinstance(texts, OTHERS[name].Source)), "igsm")
+    settings = {"of": of, "settings": asdict(texts.config), "rate": rate, "kind": kind}
+    return retry.Source(build(retry.Config, settings))
 
 
 def record_line(drawing: Drawing, index: int) -> str:
