@@ -57,14 +57,14 @@ def reading_of(made: Source, problem: Boxes) -> Reading:
 
 
 def test_text_by_hand() -> None:
-    told = Source(Config())
+    told = Source(Config(n_names=16))
     assert HAND.values == (0, 7, 1, 7)
     assert (HAND.query, HAND.answer, HAND.op) == (0, 0, 4)
     assert HAND.needs == {0: (2, 3), 1: (3, 2), 2: (3,), 3: ()}
     assert spell(told.problem_words(HAND)) == TOLD
     text = spell(told.decode(told.text(HAND, generator(0))))
     assert text == f"{TOLD} ? a.e sol {SOLVED}"
-    late = Source(Config(order="qp"))
+    late = Source(Config(n_names=16, order="qp"))
     assert spell(late.decode(late.prompt(HAND))) == f"? a.e {TOLD} sol"
     assert told.answer_words(HAND) == []
     assert spell(told.name_words(HAND, 2)) == "b.g"

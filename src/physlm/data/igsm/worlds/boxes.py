@@ -53,7 +53,7 @@ class Config:
     most: int = 3
     op_max: int = 10
     modulus: int = 10
-    n_names: int = 16
+    n_names: int = 12
     order: Literal["pq", "qp"] = "pq"
     train_bins: int = 17
 
