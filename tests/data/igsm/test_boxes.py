@@ -1,6 +1,8 @@
 """Boxes within boxes, checked by hand, by counting ways, and by the reader and the grader."""
 
+import io
 import itertools
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from physlm.cli import main
 from physlm.config import ConfigError
 from physlm.data.igsm.languages import spell
 from physlm.data.igsm.worlds.boxes import Boxes, Config, Source, most_operations
@@ -271,3 +274,18 @@ def test_another_question_may_be_put_for_any_box() -> None:
 def test_impossible_settings(settings: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         Config(**settings)
+
+
+def test_lines_that_are_printed_can_be_graded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["igsm", "sample", "--preset", "boxes", "-n", "20", "--retry", "0.3"]) == 0
+    lines = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main(["igsm", "grade"]) == 0
+    verdicts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(verdicts) == 20
+    for verdict, record in zip(verdicts, map(json.loads, lines.splitlines()), strict=True):
+        assert verdict["correct"]
+        assert verdict["n_backs"] == record["solution"].count("BACK")
+        assert (verdict["true_answer"], verdict["op"]) == (record["answer"], record["op"])
