@@ -22,7 +22,7 @@ def refused(capsys, *arguments: str) -> str:
     return told.err
 
 
-@pytest.mark.parametrize("preset", ["med", "tiny", "micro", "plan"])
+@pytest.mark.parametrize("preset", ["med", "tiny", "micro", "plan", "boxes"])
 def test_lines_tell_the_problem(capsys, preset):
     op = 5
     lines = printed(capsys, "--preset", preset, "--op", str(op), "-n", "6", "--seed", "3")
@@ -41,10 +41,11 @@ def test_lines_tell_the_problem(capsys, preset):
             assert record["solution"].split() == record["necessary"]
             assert record["problem"].count(">") == record["ip"] == graph.number_of_edges()
             continue
-        assert record["solution"].count("=" if preset == "micro" else ";") == op
+        assert record["solution"].count("=" if preset in ("micro", "boxes") else ";") == op
         values = {name: p["value"] for name, p in record["parameters"].items()}
         assert record["answer"] == values[query]
-        assert record["ip"] == record["problem"].count(" equals " if preset == "med" else " = ")
+        edge = {"med": " equals ", "boxes": " + "}.get(preset, " = ")
+        assert record["ip"] == record["problem"].count(edge)
         assert record["solution"].rstrip(" .").endswith(str(record["answer"]))
         defined = [name for name in record["necessary"] if name in record["solution"]]
         assert defined == record["necessary"]
@@ -81,7 +82,7 @@ def test_settings_and_orders(capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["sample"], "preset=None: must be one of med, hard, tiny, micro, plan"),
+        (["sample"], "preset=None: must be one of med, hard, tiny, micro, plan, boxes"),
         (["sample", "--preset", "huge"], "preset='huge': must be one of med, hard"),
         (["sample", "--preset", "med", "--op", "0"], "op=0: must be at least 1"),
         (["sample", "--preset", "med", "--op", "x"], "op='x': must be a whole number from 0"),
@@ -136,7 +137,7 @@ def test_lines_that_are_no_problem(capsys, monkeypatch, tmp_path, line, text):
     assert not (tmp_path / "x.png").exists()
 
 
-@pytest.mark.parametrize("preset", ["med", "plan"])
+@pytest.mark.parametrize("preset", ["med", "plan", "boxes"])
 def test_pictures_of_a_line_and_of_arguments_are_the_same(capsys, monkeypatch, tmp_path, preset):
     arguments = ["--preset", preset, "--seed", "2"]
     (line,) = printed(capsys, *arguments, "-n", "1")

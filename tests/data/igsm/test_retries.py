@@ -36,6 +36,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "symbolic": {"of": "igsm", "settings": {"preset": "tiny"}},
     "compact": {"of": "igsm", "settings": {"preset": "micro"}},
     "plan": {"of": "plan", "settings": {"n_min": 6}},
+    "boxes": {"of": "boxes", "settings": {"n_min": 6}},
 }
 
 
@@ -175,7 +176,7 @@ def test_without_what_is_taken_back_the_right_solution_is_left(world: str) -> No
                 while world in marks and left.pop() != f" {marks[world]}":
                     pass
                 left.append("taken back")
-        ends = {"english": ".", "symbolic": " .", "compact": " ."}
+        ends = {"english": ".", "symbolic": " .", "compact": " .", "boxes": " ."}
         if world in ends:
             pairs = list(itertools.pairwise([*left, ""]))
             assert all(after == ends[world] for word, after in pairs if word == "taken back")
@@ -204,6 +205,7 @@ def test_masks_cover_the_mistakes_and_nothing_else(world: str, masked: str) -> N
         "symbolic": (1, 2, 1),
         "compact": (0, 1, 0),
         "plan": (0, 1, 0),
+        "boxes": (0, 1, 0),
     }[world]
     expected = np.zeros(len(words), bool)
     for place in np.flatnonzero(drawn.tokens == BACK):

@@ -33,6 +33,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         "world": "retry",
         "settings": {"of": "plan", "settings": {}, "rate": 0.2, "kind": "weak"},
     },
+    "boxes": {"world": "boxes", "settings": {}, "stream": {"n_ctx": 256, "batch_size": 2}},
 }
 
 

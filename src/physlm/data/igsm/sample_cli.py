@@ -16,10 +16,12 @@ from physlm.data.igsm.languages import spell
 from physlm.data.igsm.problem import Problem
 from physlm.data.igsm.retries import KINDS
 from physlm.data.igsm.split import Split
-from physlm.data.igsm.worlds import igsm, plan, retry
+from physlm.data.igsm.worlds import boxes, igsm, plan, retry
 from physlm.random import generator
 
-PRESETS = ("med", "hard", "tiny", "micro", "plan")
+# Presets of iGSM, and the worlds that have none.
+OTHERS = {"plan": plan, "boxes": boxes}
+PRESETS = ("med", "hard", "tiny", "micro", *OTHERS)
 SPLITS = ("all", "train", "test")
 # Problems that a worker makes at a time.
 BLOCK = 64
@@ -137,8 +139,9 @@ def chosen(args: argparse.Namespace) -> Drawing:
     settings = dict(map(_setting, args.set))
     if args.order is not None:
         settings["order"] = args.order
-    if args.preset == "plan":
-        texts: Any = plan.Source(build(plan.Config, settings))
+    if args.preset in OTHERS:
+        world = OTHERS[args.preset]
+        texts: Any = world.Source(build(world.Config, settings))
     else:
         texts = igsm.Source(build(igsm.Config, {"preset": args.preset} | settings))
     return Drawing(texts, whole("seed", args.seed), op, args.split, args.reask)
@@ -153,8 +156,9 @@ def _retried(texts: Any, args: argparse.Namespace) -> retry.Source:
     require(0 <= rate < 1, "retry", args.retry, "a rate from 0 to below 1")
     kind = "perfect" if args.mistakes is None else args.mistakes
     require(kind in KINDS, "mistakes", kind, f"one of {', '.join(KINDS)}")
-    of = "plan" if isinstance(texts, plan.Source) else "igsm"
-    return retry.Source(retry.Config(of=of, settings=asdict(texts.config), rate=rate, kind=kind))
+    of = next((name for name in OTHERS if isinstance(texts, OTHERS[name].Source)), "igsm")
+    settings = {"of": of, "settings": asdict(texts.config), "rate": rate, "kind": kind}
+    return retry.Source(build(retry.Config, settings))
 
 
 def record_line(drawing: Drawing, index: int) -> str:
@@ -172,10 +176,15 @@ def record_line(drawing: Drawing, index: int) -> str:
     }
     if texts.config.order == "qp":
         told = dict(reversed(told.items()))
-    graph = _of_igsm(texts, problem) if isinstance(problem, Problem) else _of_plan(problem)
-    record = told | {"solution": solution} | graph
+    record = told | {"solution": solution} | _numbers(texts, problem)
     record |= {"template": texts.template(problem), "split": texts.split_of(problem)}
     return json.dumps(record, ensure_ascii=False)
+
+
+def _numbers(texts: Any, problem: Any) -> dict[str, Any]:
+    if isinstance(problem, Problem):
+        return _of_igsm(texts, problem)
+    return _of_boxes(problem) if isinstance(problem, boxes.Boxes) else _of_plan(problem)
 
 
 def _of_igsm(texts: Any, problem: Problem) -> dict[str, Any]:
@@ -205,6 +214,22 @@ def _of_plan(problem: plan.Plan) -> dict[str, Any]:
         "parameters": {
             names[vertex]: {"needs": [names[parent] for parent in parents], "value": None}
             for vertex, parents in problem.needs.items()
+        },
+    }
+
+
+def _of_boxes(problem: boxes.Boxes) -> dict[str, Any]:
+    names, values = problem.names, problem.values
+    return {
+        "answer": problem.answer,
+        "op": problem.op,
+        "ip": sum(map(len, problem.contents)),
+        "necessary": [names[box] for box in problem.solution],
+        "items": {},
+        "modulus": problem.modulus,
+        "parameters": {
+            names[box]: {"needs": [names[inner] for inner in contents], "value": values[box]}
+            for box, contents in problem.needs.items()
         },
     }
 

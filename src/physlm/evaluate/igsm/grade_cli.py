@@ -54,7 +54,8 @@ def verdict(line: str) -> dict[str, Any]:
     _check("items", items, items is None or mapping, "an object: item -> category")
     whole = isinstance(modulus, int) and not isinstance(modulus, bool) and modulus >= 2
     _check("modulus", modulus, modulus is None or whole, "a whole number from 2")
-    reading = read(problem, question, items, modulus)
+    # Lines of worlds without items have an empty object.
+    reading = read(problem, question, items or None, modulus)
     solved = solve(reading)
     found = grade(reading, solution, None if answer is None else str(answer), solved)
     truth = {"true_answer": solved.answer, "op": solved.op, "necessary": sorted(solved.necessary)}

@@ -16,11 +16,11 @@ from physlm.data.igsm import problem as igsm_problem
 from physlm.data.igsm.retries import Kind, Problem, retries
 from physlm.data.igsm.split import SplitSource, Texts
 from physlm.data.igsm.words import BACK, RESERVED
-from physlm.data.igsm.worlds import igsm, plan
+from physlm.data.igsm.worlds import boxes, igsm, plan
 
 __all__ = ["Config", "Source", "Texts"]
 
-_WORLDS = {"igsm": igsm, "plan": plan}
+_WORLDS = {"igsm": igsm, "plan": plan, "boxes": boxes}
 
 # How a language begins a step and what it says between the name and BACK, and behind it.
 _WORDS = {
@@ -28,6 +28,7 @@ _WORDS = {
     "symbolic": ([" DEF"], [" AS"], [" ."]),
     "compact": ([], [], [" ."]),
     "plan": ([], [], []),
+    "boxes": ([], [], [" ."]),
 }
 
 
@@ -40,7 +41,7 @@ class Config:
     version of the released code), or begun, all words before BACK (as in the other).
     """
 
-    of: Literal["igsm", "plan"]
+    of: Literal["igsm", "plan", "boxes"]
     settings: dict
     rate: float
     kind: Kind = "perfect"
@@ -155,10 +156,12 @@ class Source(SplitSource[Any]):
 
 
 def told(problem: Any) -> Problem:
-    """What of a problem of either world decides where mistakes can be made."""
+    """What of a problem of any of these worlds decides where mistakes can be made."""
     if isinstance(problem, igsm_problem.Problem):
         parts = (part for d in problem.definitions.values() for part in d.parts)
         stated = {*problem.definitions, *parts, problem.query}
+    elif isinstance(problem, boxes.Boxes):
+        stated = set(problem.needs)
     else:
         stated = {vertex for edge in problem.edges for vertex in edge} | {problem.query}
     return Problem(problem.needs, problem.solution, stated)
