@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GREY = "0.35"
 BAND = "0.88"
+TITLE_SIZE = 8.5
 THEIRS: dict[str, Any] = {**PUBLISHED_LOOK, "color": GREY, "zorder": 4}
 PUBLISHED_CELLS = "published (85M): mean and range of med op 23 and hard op 32, both orders"
 # Kind of mistakes -> what figures call it, in their order.

@@ -7,7 +7,8 @@ from typing import Any
 from tests.figures import problem_records as made_up
 from tests.figures.problem_records import folder
 
-NAMED = ("task", "kind", "rate", "masked", "canon", "lr_peak")
+# A record, and the variables of its run's name that it lacks.
+Made = tuple[dict[str, Any], dict[str, Any]]
 
 
 def record(
@@ -19,11 +20,11 @@ def record(
     backs: float = 0.0,
     names: Mapping[str, Any] | None = None,
     **more: Any,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """evaluate.json, and the variables of its run that are not in it.
+) -> Made:
+    """A model that is `gain` better than `more` says (base, fall, and facts of the model).
 
-    gain: the share of the errors that are gone at every op. backs: retries per right solution.
-    more: of physlm made-up records of solved problems, such as base and fall.
+    gain: the share of the errors that are gone, at every op. backs: retries per right solution.
+    Right solutions of so many operations have as many steps.
     """
     run = made_up.reasoning(seed, **{"world": "retry", **more})
     run |= {"kind": kind, "rate": rate, "masked": masked}
@@ -32,11 +33,12 @@ def record(
         cell |= {"accuracy": accuracy, "correct": round(cell["n"] * accuracy)}
         cell |= {"backs": backs if cell["correct"] else None}
         cell["problems"] = {**cell["problems"], "necessary": float(cell["op"] or 3)}
+        cell["lengths"] = []
     task = run["preset"] if run["op_max"] == made_up.OP_MAX else f"{run['preset']}{run['op_max']}"
     return run, {"task": task, "canon": "AC", "lr_peak": 0.003, **(names or {})}
 
 
-def place(root: Path, made: tuple[dict[str, Any], dict[str, Any]]) -> str:
+def place(root: Path, made: Made) -> str:
     """The run folder of a record, as physlm names it."""
     run, names = made
     arm = {key: run[key] for key in ("kind", "rate", "masked")}
@@ -51,7 +53,7 @@ def sweep(
     seeds: tuple[int, ...] = (0, 1, 2),
     noise: float = 0.004,
     **more: Any,
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+) -> list[Made]:
     """A record per rate and seed: `gains` is rate -> share of the errors that are gone."""
     return [
         record(

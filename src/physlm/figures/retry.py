@@ -19,6 +19,7 @@ from physlm.retry_plots import (
     GREY,
     PUBLISHED_CELLS,
     THEIRS,
+    TITLE_SIZE,
     accuracies,
     curve,
     gains,
@@ -90,12 +91,14 @@ def draw(frame: pd.DataFrame) -> "Figure":
         _retries(row[2], task, op)
         for axis in row:
             rate_axis(axis, rates)
-        title = f"{name}: right solutions\n{size_title(task, ['order', 'rate', 'masked', 'op'])}"
-        row[0].set_title(title, loc="left", fontsize=9)
-        row[1].set_title(f"gain at {op_name(task, op)}\n{regime_note(task)}", loc="left")
-        row[2].set_title(f"retries of the model\nat {op_name(task, op)}", loc="left")
-    handles = _handles(frame)
-    figure.legend(handles=handles, loc="outside lower center", ncol=4, frameon=False)
+        titles = (
+            f"{name}: right solutions\n{size_title(task, ['order', 'rate', 'masked', 'op'])}",
+            f"gain at {op_name(task, op)}\n{regime_note(task)}",
+            f"retries of the model\nat {op_name(task, op)}",
+        )
+        for axis, title in zip(row, titles, strict=True):
+            axis.set_title(title, loc="left", fontsize=TITLE_SIZE)
+    figure.legend(handles=_handles(frame), loc="outside lower center", ncol=4, frameon=False)
     return figure
 
 
@@ -116,6 +119,8 @@ def published_cells(column: str) -> pd.DataFrame:
 
 def _accuracies(axis: "Axes", task: pd.DataFrame, op: int) -> None:
     """A line per op; dashed beyond the range of training. Level lines: the error-free model."""
+    values = 100 * published_cells("accuracy")
+    theirs(axis, {rate - 0.008: values.loc[rate] for rate in values.index})
     ops = shown_ops(task, op)
     rows = pd.concat([error_free(task), arm(task, "perfect")])
     for o, colour in zip(ops, level_colours(len(ops)), strict=True):
@@ -127,7 +132,7 @@ def _accuracies(axis: "Axes", task: pd.DataFrame, op: int) -> None:
         label = f"op {o}{' (reported)' if o == op else ''}"
         axis.plot([], [], color=colour, lw=1, ms=4, label=label, ls=ls, marker=marker)
     axis.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5))
-    axis.set(ylim=(-4, 106), ylabel="Right (%)")
+    axis.set(ylabel="Right (%)")
 
 
 def _gains(axis: "Axes", task: pd.DataFrame, op: int) -> None:
@@ -167,5 +172,5 @@ def _handles(frame: pd.DataFrame) -> list[Any]:
         points_mark(),
         mark("left: error-free", ls=":", lw=1, marker=""),
         mark("right: per solution of the training texts", marker="s", ms=8, color=BAND),
-        mark(PUBLISHED_CELLS, **THEIRS),
+        mark(PUBLISHED_CELLS, **{**THEIRS, "ls": ":", "lw": 1}),
     ]

@@ -16,6 +16,7 @@ from physlm.retry_plots import (
     BAND,
     GREY,
     KINDS,
+    TITLE_SIZE,
     curve,
     gains,
     kind_look,
@@ -67,6 +68,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
         max(len(shown), 1),
         3,
         figsize=(11.2, 3.0 * max(len(shown), 1) + 0.9),
+        gridspec_kw={"width_ratios": [1.15, 1, 1]},
         squeeze=False,
         layout="constrained",
     )
@@ -74,16 +76,20 @@ def draw(frame: pd.DataFrame) -> "Figure":
         task = frame[frame["task"] == name]
         op = shown_op(task)
         rates = sorted(task["rate"].unique())
+        row[1].sharey(row[0])
         _gains(row[0], task, op)
         _published(row[1])
         _retries(row[2], task, op)
         for axis in (row[0], row[2]):
             rate_axis(axis, rates)
-        title = f"{name}: gain at {op_name(task, op)}, {regime_note(task)}"
-        row[0].set_title(
-            f"{title}\n{size_title(task, ['order', 'kind', 'rate', 'op'])}", loc="left", fontsize=8
+        titles = (
+            f"{name}: gain at {op_name(task, op)}, {regime_note(task)}\n"
+            f"{size_title(task, ['order', 'kind', 'rate', 'op'])}",
+            "published (85M): gain at med op 23 and\nhard op 32, both orders, mean and range",
+            f"retries of the model\nat {op_name(task, op)}",
         )
-        row[2].set_title(f"retries of the model\nat {op_name(task, op)}", loc="left")
+        for axis, title in zip(row, titles, strict=True):
+            axis.set_title(title, loc="left", fontsize=TITLE_SIZE)
     figure.legend(handles=_handles(frame), loc="outside lower center", ncol=4, frameon=False)
     return figure
 
@@ -122,9 +128,6 @@ def _published(axis: "Axes") -> None:
         theirs(axis, points, color=kind_look(kind)["color"])
     rate_axis(axis, sorted(rates))
     axis.set(ylabel="Gain over error-free (points)")
-    axis.set_title(
-        "published (85M): med op 23 and\nhard op 32, both orders, mean and range", loc="left"
-    )
 
 
 def _retries(axis: "Axes", task: pd.DataFrame, op: int) -> None:

@@ -16,6 +16,7 @@ from physlm.grammar_plots import level_colours, spread
 from physlm.plotting import mark
 from physlm.retry_plots import (
     THEIRS,
+    TITLE_SIZE,
     masked_mark,
     op_name,
     points_mark,
@@ -96,7 +97,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
 
     frame = arms_of(frame)
     frame = frame[frame["kind"].eq("perfect") | frame["rate"].eq(0)]
-    shown = tasks(frame)
+    shown = tasks(frame[frame["method"] != PRETRAIN])
     figure, axes = plt.subplots(
         max(len(shown), 1),
         2,
@@ -111,7 +112,10 @@ def draw(frame: pd.DataFrame) -> "Figure":
         _published(row[1])
         title = f"{name}: {op_name(task, op)}, {regime_note(task)}"
         groups = ["method", "rank", "rate", "masked", "op"]
-        row[0].set_title(f"{title}\n{size_title(task, groups)}", loc="left", fontsize=8)
+        title = f"{title}\n{size_title(task, groups)}"
+        theirs = "published (85M), p = .2: med op 23 and\nhard op 32, both orders"
+        for axis, text in zip(row, (title, theirs), strict=True):
+            axis.set_title(text, loc="left", fontsize=TITLE_SIZE)
     figure.legend(handles=_handles(), loc="outside lower center", ncol=5, frameon=False)
     return figure
 
@@ -175,7 +179,6 @@ def _published(axis: "Axes") -> None:
         axis.vlines(at, part.min(), part.max(), color=THEIRS["color"], lw=0.7)
         axis.plot([at], [part.mean()], **look)
     _names(axis, ways)
-    axis.set_title("published (85M), p = .2: med op 23 and\nhard op 32, both orders", loc="left")
 
 
 def _handles() -> list[Any]:
