@@ -137,9 +137,10 @@ def op_name(task: "pd.DataFrame", op: int) -> str:
 
 
 def size_title(task: "pd.DataFrame", groups: list[str]) -> str:
-    """Model size, seeds and problems of the points of a row of panels."""
+    """Size and training of the models that are compared; seeds and problems of a row's points."""
     rows = asked(task)
-    millions, tokens = rows["n_params"].mean() / 1e6, rows["tokens"].mean() / 1e6
+    pretrained = error_free(rows)
+    millions, tokens = pretrained["n_params"].mean() / 1e6, pretrained["tokens"].mean() / 1e6
     size = f"{millions:.2g}M parameters, {tokens:.3g}M tokens"
     return f"{size}, {seeds(rows, groups)}, {whole_range(rows, 'n')} problems"
 

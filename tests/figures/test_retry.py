@@ -14,6 +14,7 @@ from physlm.files import write_json
 from physlm.retry_runs import arms_table, comparable, reported_op, rows_of, shown_op, tasks
 from tests.evaluate.igsm import toy
 from tests.figures.retry_records import Made, place, record, sweep
+from tests.ledger import found
 
 GAINS = {0: 0, 0.05: 0.3, 0.2: 0.6, 0.5: 0.7}
 PLAN: dict[str, Any] = {"preset": "plan", "op_max": 8, "ops": (None, 4, 8, 10, 12)}
@@ -76,17 +77,17 @@ def test_table_of_a_real_record_is_whole(tmp_path: Path) -> None:
     }
     trained = toy.train(tmp_path / "model", world="retry", settings=settings)
     asked = ReasoningConfig(seed=0, n=6, ops=(None, 2, 4, 5), reask_ops=(), length_bins=(40,))
-    found = measure(trained.folder, asked)
+    solved = measure(trained.folder, asked)
     arm = {"kind": "perfect", "rate": 0.3, "masked": "none"}
     folder = tmp_path / ",".join(f"{k}={v}" for k, v in {"task": "plan4", **arm}.items())
     folder.mkdir()
-    write_json(folder / "evaluate.json", {"measure": "reasoning", **found})
+    write_json(folder / "evaluate.json", {"measure": "reasoning", **solved})
     frame = retry.table({"runs": [str(folder)]})
     assert frame["op"].isna().sum() == 1
     known = frame[["task", *arm, "world", "preset", "op_max", "steps", "necessary", "n"]]
     assert known.notna().all().all()
     assert (frame["task"] == "plan4").all()
-    assert set(record()[0]) == set(found) | {"measure", *arm}
+    assert set(record()[0]) == set(solved) | {"measure", *arm}
 
 
 def test_one_setting_of_a_task_counts_and_the_error_free_models_choose_it() -> None:
@@ -272,6 +273,28 @@ def test_ways_of_finetuning_are_drawn_in_their_order(tmp_path: Path) -> None:
     right = 100 - 100 * sum((1 - 0.1 - 0.004 * (s - 1)) * w for s, w in enumerate(wrong)) / 3
     assert heights[2.0] == pytest.approx(right)
     assert heights[1.0] < heights[0.0] < heights[2.0] < heights[3.0] < heights[4.0]
+
+
+def test_models_that_solve_nothing_are_drawn(tmp_path: Path) -> None:
+    apply_style()
+    runs = sweep(GAINS, base=0, noise=0, seeds=(0,))
+    runs = [made for made in runs if made[0]["rate"] in (0, 0.2)]
+    for made_of, _ in runs:
+        for cell in made_of["cells"]:
+            cell |= {"accuracy": 0.0, "correct": 0, "backs": None, "unnecessary": None}
+    for module in (retry, retry_fake):
+        frame = made(module, tmp_path / module.__name__, runs)
+        assert frame["backs"].isna().all()
+        (axis, *_) = module.draw(frame).axes
+        assert "1 seed" in axis.get_title(loc="left")
+        assert [found(claim, frame) for claim in ("M3", "M4", "M5")] == [
+            "not at this scale",
+            "not run",
+            "not run",
+        ]
+    frame = made(retry_finetune, tmp_path / "finetune", runs, tuned(0, "full", "none", base=0))
+    assert len(retry_finetune.draw(frame).axes) == 2
+    assert found("M6", frame) == "not run"
 
 
 def test_without_runs_there_is_an_empty_table(tmp_path: Path) -> None:
