@@ -46,6 +46,13 @@ from physlm.claim_rules.reasoning import (
     no_needless_steps,
     solves_longer_ones,
 )
+from physlm.claim_rules.retry import (
+    fake_mistakes_work,
+    gain_grows,
+    masking_is_unnecessary,
+    retries_are_rare,
+)
+from physlm.claim_rules.retry_finetune import finetuning_falls_short
 from physlm.config import ConfigError, build, require
 
 REPRODUCED = "reproduced"
@@ -65,11 +72,15 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "encoders_fail": encoders_fail,
     "encoders_miss_deep_levels": encoders_miss_deep_levels,
     "extraction_fails": extraction_fails,
+    "fake_mistakes_work": fake_mistakes_work,
     "finetuning_cannot_repair": finetuning_cannot_repair,
+    "finetuning_falls_short": finetuning_falls_short,
     "formulas_hold": formulas_hold,
+    "gain_grows": gain_grows,
     "knows_beforehand": knows_beforehand,
     "knows_of_needless": knows_of_needless,
     "layers_reach_farther": layers_reach_farther,
+    "masking_is_unnecessary": masking_is_unnecessary,
     "mistakes_are_foreseen": mistakes_are_foreseen,
     "no_needless_steps": no_needless_steps,
     "output_is_diverse": output_is_diverse,
@@ -77,6 +88,7 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "positions_order": positions_order,
     "probe_early": probe_early,
     "probe_follows_answers": probe_follows_answers,
+    "retries_are_rare": retries_are_rare,
     "simple_attention_suffices": simple_attention_suffices,
     "solves_longer_ones": solves_longer_ones,
     "templates_are_many": templates_are_many,
