@@ -92,6 +92,7 @@ def test_one_run_id_with_two_settings(params: dict[str, Any]) -> None:
         (("capacity", "point", "n_peple"), 3, ["n_peple=3: no step uses this variable"]),
         (("capacity", "point", "world"), "bios", ["world=bios: no such branch, there are biod"]),
         (("capacity", "point", "seed"), "a/b", ["seed='a/b'", "letters, digits"]),
+        (("capacity", "point", "seed"), "a" * 236, ["at most 235 characters"]),
         (("capacity", "data", "config", "seed"), "$sed", ["$sed is not a variable"]),
         (("capacity", "table", "inputs", "runs"), "probe", ["there is no such step"]),
         (("families",), ["capacity", "information", "claims", "x"], ["x has no section"]),

@@ -17,6 +17,8 @@ from physlm.steps.catalogue import STEPS
 ALL = "all"
 FILLED = ("config", "execution", "resources")  # may hold variables of the point
 STEP_KEYS = ("run", "inputs", "files", *FILLED)
+# A file name has at most 255 bytes, 20 of which tell a file that is being written.
+LONGEST = 235
 VALUE = re.compile(r"[A-Za-z0-9._+-]+")
 
 
@@ -271,7 +273,13 @@ def _run_id(variables: list[str], point: Point, where: str) -> str:
                 "letters, digits and . _ + - to stand in the name of a run"
             )
         parts.append(f"{variable}={value}")
-    return ",".join(parts)
+    run = ",".join(parts)
+    if len(run) > LONGEST:
+        raise ConfigError(
+            f"{FILE}: {where}: run={run!r}: must have at most {LONGEST} characters, to be the name "
+            "of a file; leave out variables that never vary"
+        )
+    return run
 
 
 def _labels(runs: list[str]) -> dict[str, str]:
