@@ -46,6 +46,7 @@ from physlm.claim_rules.reasoning import (
     no_needless_steps,
     solves_longer_ones,
 )
+from physlm.claim_rules.retry_decoding import decoding_gains_little, mistakes_are_noticed
 from physlm.config import ConfigError, build, require
 
 REPRODUCED = "reproduced"
@@ -60,6 +61,7 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "capacity_peak": capacity_peak,
     "capacity_plateau": capacity_plateau,
     "celebrities_help": celebrities_help,
+    "decoding_gains_little": decoding_gains_little,
     "depth_beats_width": depth_beats_width,
     "distribution_matches": distribution_matches,
     "encoders_fail": encoders_fail,
@@ -71,6 +73,7 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "knows_of_needless": knows_of_needless,
     "layers_reach_farther": layers_reach_farther,
     "mistakes_are_foreseen": mistakes_are_foreseen,
+    "mistakes_are_noticed": mistakes_are_noticed,
     "no_needless_steps": no_needless_steps,
     "output_is_diverse": output_is_diverse,
     "perturbed_training_helps": perturbed_training_helps,

@@ -17,7 +17,7 @@ from physlm.random import generator
 from physlm.train.problems import ProblemsConfig
 
 # Bytes of an arm in decoding.json, and of the rest.
-ARM_RECORD, NOTES = 800, 1500
+ARM_RECORD, NOTES = 450, 1200
 ASSUMED = f"{WRITTEN_ASSUMED}, without retries"
 
 
