@@ -114,16 +114,17 @@ class Desk:
     """Drafts that are not over, a row each, and what the model says of them.
 
     now, begun: logits [B, V] after each text, and where the sentence begins that is written now.
+    inputs: what each Canon layer had before that, of the tokens that it looks back on.
     """
 
     def __init__(self, model: Transformer, drafts: Sequence[Draft]) -> None:
         self.model, self.drafts = model, list(drafts)
-        # Other positions count what is masked, and Canon layers sum over what is cut.
+        # Other positions count tokens that are masked.
         self.can_mask = model.config.positions in ("rotary", "absolute", "none")
-        self.can_mask &= not any(isinstance(module, Canon) for module in model.modules())
+        self.canons = [module for module in model.modules() if isinstance(module, Canon)]
         self.now = self._read_anew()
-        self.begun = self.now.clone()
-        self.stale = False
+        self.begun, self.inputs = self.now.clone(), self._inputs()
+        self.cut_back: list[int] = []
 
     def choose(self, rows: Sequence[int]) -> None:
         """One more token of these rows: the likeliest, or a drawn one."""
@@ -131,8 +132,8 @@ class Desk:
         tokens = likeliest(logits).tolist()
         drawn = [k for k, i in enumerate(rows) if self.drafts[i].sampling]
         if drawn:
-            uniform = torch.tensor([self.drafts[rows[k]].rng.random() for k in drawn])
-            uniform = uniform.to(logits.device, torch.float64)
+            uniform = [self.drafts[rows[k]].rng.random() for k in drawn]
+            uniform = torch.tensor(uniform, dtype=torch.float64, device=logits.device)
             found = pick(logits[drawn].softmax(-1), uniform).tolist()
             for k, token in zip(drawn, found, strict=True):
                 tokens[k] = token
@@ -145,11 +146,11 @@ class Desk:
         n_read = len(draft.ids) - draft.start - 1
         draft.cut()
         self.now[row] = self.begun[row]
-        if n_read and self.can_mask:
+        if n_read:
             cache = self.decoder.cache
             assert cache.mask is not None
             cache.mask[row, cache.length - n_read : cache.length] = False
-        self.stale |= bool(n_read) and not self.can_mask
+            self.cut_back.append(row)
 
     def read(self) -> None:
         """Read the last token of each row; rows that are over leave."""
@@ -157,10 +158,12 @@ class Desk:
         self.drafts = [self.drafts[i] for i in going]
         if not going:
             return
+        stale = bool(self.cut_back) and not self.can_mask
+        self._restore()
         rows = torch.tensor(going, device=self.now.device)
-        self.begun = self.begun[rows]
-        if self.stale or self.decoder.cache.length == self.decoder.cache.capacity:
-            self.now, self.stale = self._read_anew(), False
+        self.begun, self.inputs = self.begun[rows], [kept[rows] for kept in self.inputs]
+        if stale or self.decoder.cache.length == self.decoder.cache.capacity:
+            self.now = self._read_anew()
         else:
             if len(going) < len(self.now):
                 self.decoder.select(rows)
@@ -168,6 +171,27 @@ class Desk:
             self.now = self.decoder.read(torch.tensor(tokens, device=rows.device))
         fresh = [i for i, draft in enumerate(self.drafts) if draft.start == len(draft.ids)]
         self.begun[fresh] = self.now[fresh]
+        for kept, new in zip(self.inputs, self._inputs(), strict=True):
+            kept[fresh] = new[fresh]
+
+    def _inputs(self) -> list[Tensor]:
+        """The last inputs of every Canon layer, [B, kernel - 1, C]."""
+        n_rows = len(self.now)
+        empty = [canon.weight.new_empty(n_rows, 0, len(canon.weight)) for canon in self.canons]
+        return [self._join(*both) for both in zip(self.canons, empty, strict=True)]
+
+    def _join(self, canon: Canon, last_BTC: Tensor) -> Tensor:
+        """The last inputs of a Canon layer after these are appended."""
+        n_before = canon.kernel - 1
+        joined = self.decoder.cache.join(canon, last_BTC, n_before)
+        return joined[:, joined.shape[1] - n_before :]
+
+    def _restore(self) -> None:
+        """Canon layers look back from where the sentence began, in rows that were cut."""
+        for canon, kept, now in zip(self.canons, self.inputs, self._inputs(), strict=True):
+            now[self.cut_back] = kept[self.cut_back]
+            self._join(canon, now)
+        self.cut_back = []
 
     def _read_anew(self) -> Tensor:
         """Logits after all texts, with a cache that has room for the rest of each."""
