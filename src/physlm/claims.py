@@ -52,6 +52,7 @@ from physlm.claim_rules.retry import (
     masking_is_unnecessary,
     retries_are_rare,
 )
+from physlm.claim_rules.retry_decoding import decoding_gains_little, mistakes_are_noticed
 from physlm.claim_rules.retry_finetune import finetuning_falls_short
 from physlm.config import ConfigError, build, require
 
@@ -67,6 +68,7 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "capacity_peak": capacity_peak,
     "capacity_plateau": capacity_plateau,
     "celebrities_help": celebrities_help,
+    "decoding_gains_little": decoding_gains_little,
     "depth_beats_width": depth_beats_width,
     "distribution_matches": distribution_matches,
     "encoders_fail": encoders_fail,
@@ -82,6 +84,7 @@ RULES: dict[str, Callable[..., Evidence | None]] = {
     "layers_reach_farther": layers_reach_farther,
     "masking_is_unnecessary": masking_is_unnecessary,
     "mistakes_are_foreseen": mistakes_are_foreseen,
+    "mistakes_are_noticed": mistakes_are_noticed,
     "no_needless_steps": no_needless_steps,
     "output_is_diverse": output_is_diverse,
     "perturbed_training_helps": perturbed_training_helps,

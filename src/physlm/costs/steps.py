@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from physlm.config import build, require
-from physlm.costs import grammars, problems, v_probing
+from physlm.costs import decoding, grammars, problems, v_probing
 from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source, adapted, n_adapters, training
 from physlm.costs.flops import forward_flops
 from physlm.data.corpus import DataConfig
@@ -226,4 +226,5 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Source]], Cost]] = {
     "evaluate": evaluate,
     "tree_probe": grammars.tree_probe,
     "v_probe": v_probing.v_probe,
+    "decoding": decoding.decoding,
 }

@@ -31,10 +31,10 @@ def v_probe(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     taught = tested = 0.0
     n_probed = 0
     for task in run.tasks:
-        kind = settings, task, run.population, run.n_queries
-        means = [_row(*kind, op, False, "train") for op in run.train_ops or (None,)]
+        kind = "igsm", settings, task, run.population, run.n_queries
+        means = [row(*kind, op, False, "train") for op in run.train_ops or (None,)]
         taught += run.n_steps * run.batch_size * sum(means) / len(means)
-        sets = [_row(*kind, op, reask, "test") for op in run.ops for reask in run.reask]
+        sets = [row(*kind, op, reask, "test") for op in run.ops for reask in run.reask]
         tested += run.n_test * sum(sets)
         update = run.rank * (model.d_vocab + model.d_model)
         n_probed += update + (model.d_model + 1) * n_classes(task, modulus)
@@ -72,7 +72,8 @@ def _mistakes(settings: str, run: MistakesConfig) -> tuple[float, int]:
 
 
 @lru_cache(maxsize=1024)
-def _row(
+def row(
+    world: str,
     settings: str,
     task: Task,
     population: Population,
@@ -82,9 +83,9 @@ def _row(
     split: str,
 ) -> float:
     """Mean tokens of a problem with the questions about it."""
-    world, rng = words_of("igsm", json.loads(settings)), generator(0, "cost")
+    made, rng = words_of(world, json.loads(settings)), generator(0, "cost")
     n = 0
-    for problem in world.problems(N_DRAWN, rng, op=op, split=split, reask=reask):
-        asked = ask(world, problem, task, population, n_queries, rng)
+    for problem in made.problems(N_DRAWN, rng, op=op, split=split, reask=reask):
+        asked = ask(made, problem, task, population, n_queries, rng)
         n += max(query.place for query in asked.queries) + sum(map(len, asked.suffixes))
     return n / N_DRAWN

@@ -221,6 +221,14 @@ STEPS: dict[str, Step] = {
         execution=EXECUTION,
         reads={"model": MODEL},
     ),
+    "decoding": Step(
+        module="physlm.steps.decoding",
+        outputs=("decoding.json",),
+        settings="physlm.probe.regret_config:DecodingConfig",
+        parts=_model_problems,
+        execution=EXECUTION,
+        reads={"model": MODEL},
+    ),
     "table": Step(
         module="physlm.steps.table",
         outputs=("{figure}.csv",),
