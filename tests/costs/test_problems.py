@@ -8,9 +8,12 @@ import pytest
 
 from physlm.config import build
 from physlm.costs.flops import training_flops
+from physlm.costs.problems import problems_of, words_of
 from physlm.costs.steps import COSTS, Source
+from physlm.data.problems import source
 from physlm.evaluate.igsm.config import ReasoningConfig
 from physlm.evaluate.igsm.reasoning import measure
+from physlm.train.problems import ProblemsConfig
 from tests.data import sums
 from tests.evaluate.igsm import toy
 from tests.train.test_problems import config, trained
@@ -55,3 +58,15 @@ def test_solutions_cost_what_right_ones_would(tmp_path: Path) -> None:
     calls = 3 * sum(1 + mean["gold_tokens"] for mean in means)
     assert cost.n_calls == pytest.approx(calls, rel=0.2)
     assert cost.kept_bytes == pytest.approx(len(json.dumps(found)), rel=0.7)
+
+
+def test_a_tokeniser_that_would_have_to_be_fetched_is_left_out_of_nested_settings_too() -> None:
+    inner = {"preset": "med", "tokenizer": "gpt2"}
+    retry = {"of": "igsm", "settings": inner, "rate": 0.1}
+    words = source("igsm", {"preset": "med"}).vocabulary
+    assert words_of("igsm", inner).vocabulary == words_of("retry", retry).vocabulary == words
+    # Test problems are those of the world whose texts are changed, so their lengths are, too.
+    assert problems_of(build(ProblemsConfig, config(world="retry", settings=retry))) == (
+        "igsm",
+        json.dumps(inner),
+    )

@@ -9,7 +9,14 @@ from typing import Any
 from physlm.config import build
 from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source
 from physlm.costs.flops import forward_flops
-from physlm.costs.problems import N_DRAWN, WRITTEN_ASSUMED, mean_lengths, model_left, words_of
+from physlm.costs.problems import (
+    N_DRAWN,
+    WRITTEN_ASSUMED,
+    mean_lengths,
+    model_left,
+    problems_of,
+    words_of,
+)
 from physlm.costs.v_probing import PROBE_RECORD, row
 from physlm.model.config import ModelConfig, count_parameters
 from physlm.probe.regret_config import DecodingConfig
@@ -28,7 +35,7 @@ def decoding(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """
     run, model = build(DecodingConfig, config), model_left(sources["model"])
     trained = build(ProblemsConfig, sources["model"].config)
-    world = trained.world, json.dumps(trained.settings)
+    world = problems_of(trained)
     learned = run.detector is not None
     n_regret = len(run.most_retries)
     n_arms = 1 + len(run.beams) + n_regret * (1 + learned)

@@ -43,8 +43,8 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     trained = build(ProblemsConfig, sources["model"].config)
     model = model_left(sources["model"])
     asked = [(op, False) for op in run.ops] + [(op, True) for op in run.reask_ops]
-    settings = json.dumps(trained.settings)
-    lengths = [mean_lengths(trained.world, settings, op, reask) for op, reask in asked]
+    told = problems_of(trained)
+    lengths = [mean_lengths(*told, op, reask) for op, reask in asked]
     tokens = run.n * sum(map(sum, lengths))
     batches = -(-run.n // run.batch_size)
     mean = max(1, round(tokens / run.n / len(asked)))
@@ -59,6 +59,13 @@ def reasoning(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
         threads=step.threads,
         assumed=WRITTEN_ASSUMED,
     )
+
+
+def problems_of(trained: ProblemsConfig) -> tuple[str, str]:
+    """World and settings (JSON) of the test problems: retry has those of the world it changes."""
+    if trained.world == "retry":
+        return trained.settings["of"], json.dumps(trained.settings["settings"])
+    return trained.world, json.dumps(trained.settings)
 
 
 @lru_cache(maxsize=256)
@@ -88,9 +95,18 @@ def _read(run: ProblemsConfig, sources: Mapping[str, Source]) -> ModelConfig:
 
 def words_of(world: str, settings: Mapping[str, Any]) -> Any:
     """Its problems, in words where the tokeniser would have to be fetched."""
+    return source(world, _in_words(settings))
+
+
+def _in_words(settings: Mapping[str, Any]) -> dict[str, Any]:
+    # A world that changes the texts of another one has that one's settings within its own.
+    if "settings" in settings:
+        return {**settings, "settings": _in_words(settings["settings"])}
     words = {"tokenizer": "words"} if _unknown_tokens(settings) else {}
-    return source(world, {**settings, **words})
+    return {**settings, **words}
 
 
 def _unknown_tokens(settings: Mapping[str, Any]) -> bool:
+    if "settings" in settings:
+        return _unknown_tokens(settings["settings"])
     return settings.get("tokenizer") == "gpt2" and settings.get("tokenizer_file") is None
