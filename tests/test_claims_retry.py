@@ -218,7 +218,7 @@ def test_m5_is_about_the_whole_interval() -> None:
 
 
 def tuned(gain: float, method: str = "lora", rank: int | str = 16, **more: Any) -> list[Made]:
-    names = {"method": method, "rank": rank, "lr_finetune": more.pop("lr", 0.001)}
+    names = {"method": method, "rank": rank, "lr_tuned": more.pop("lr", 0.001)}
     rate = more.pop("rate", 0.2)
     return sweep({rate: gain}, names=names, **{"steps": 300, **more})
 

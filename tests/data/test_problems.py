@@ -181,7 +181,7 @@ def test_a_row_too_short_for_all_problems_is_refused() -> None:
 
 def test_bad_worlds_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     sums.register(monkeypatch)
-    with pytest.raises(ConfigError, match=r"world='rhyme': must be one of igsm, plan, sums"):
+    with pytest.raises(ConfigError, match=r"must be one of boxes, igsm, plan, retry, sums"):
         source("rhyme", {})
     with pytest.raises(ConfigError, match=r"world sums: settings\.terms=0: must be 1 or more"):
         source("sums", {"terms": 0})

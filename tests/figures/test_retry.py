@@ -241,7 +241,7 @@ def test_kinds_of_mistakes_are_drawn_beside_the_published_ones(tmp_path: Path) -
 
 
 def tuned(gain: float, method: str, rank: int | str, **more: Any) -> list[Made]:
-    names = {"method": method, "rank": rank, "lr_finetune": more.pop("lr", 0.001)}
+    names = {"method": method, "rank": rank, "lr_tuned": more.pop("lr", 0.001)}
     return sweep({0.2: gain}, names=names, **{"steps": 300, **more})
 
 

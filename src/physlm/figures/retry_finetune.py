@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 RESOURCES = ("published/retry_finetune.csv",)
 PRETRAIN, LORA, FULL = "pretrain", "lora", "full"
-COLUMNS = ["method", "rank", "lr_finetune", *ARM_COLUMNS]
+COLUMNS = ["method", "rank", "lr_tuned", *ARM_COLUMNS]
 # What of a model must be that of the error-free one from which it was finetuned.
 SHAPE = ["task", "order", "arch", "n_layers", "d_model"]
 
@@ -59,7 +59,7 @@ def table(inputs: dict[str, Any]) -> pd.DataFrame:
             rows.append(row | {"method": PRETRAIN})
     for row in read_arms(inputs.get("runs", [])):
         rows.append(row | {"rank": row["rank"] if row["method"] == LORA else None})
-    return as_table(rows, COLUMNS, ["method", "rank", "lr_finetune", *DESIGN])
+    return as_table(rows, COLUMNS, ["method", "rank", "lr_tuned", *DESIGN])
 
 
 def arms_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -71,11 +71,11 @@ def arms_of(frame: pd.DataFrame) -> pd.DataFrame:
     tuned = tuned.merge(pretrained[SHAPE].drop_duplicates(), on=SHAPE)
     keys = ["task", "order", "method", "rank", "kind", "rate", "masked"]
     within = asked(tuned[tuned["op"] <= tuned["op_max"]])
-    groups = within.groupby([*keys, "lr_finetune"], dropna=False, as_index=False)
+    groups = within.groupby([*keys, "lr_tuned"], dropna=False, as_index=False)
     means = pd.DataFrame(groups["accuracy"].mean())
-    means = means.sort_values(["accuracy", "lr_finetune"], ascending=[False, True])
-    best = means.drop_duplicates(keys)[[*keys, "lr_finetune"]]
-    parts = [pretrained, tuned.merge(best, on=[*keys, "lr_finetune"])]
+    means = means.sort_values(["accuracy", "lr_tuned"], ascending=[False, True])
+    best = means.drop_duplicates(keys)[[*keys, "lr_tuned"]]
+    parts = [pretrained, tuned.merge(best, on=[*keys, "lr_tuned"])]
     return pd.concat([part for part in parts if len(part)] or parts[:1])
 
 
