@@ -44,6 +44,8 @@ LEVEL0 = ["level0_unnecessary", "level0_unnecessary_correct"]
 TEXTS = ["necessary", "parameters", "prompt_tokens", "gold_tokens", "tokens_from"]
 COLUMNS = [*FACTS, "test_seed", *CELL, *WRITTEN, *LEVEL0, *TEXTS]
 DESIGN = ["preset", "order", "n_params", "n_layers", "seed", "part", "reask", "op", "tokens_from"]
+# Of the problems of an op, the share that is shown as a bin of lengths.
+FEWEST = 0.02
 LEVEL0_LOOK: dict[str, Any] = {"color": "0.35", "ls": "--", "marker": "_"}
 # Names of a record that would not be understood beside those of the model.
 RENAMED = {"correct": "n_correct", "steps": "written_steps"}
@@ -173,9 +175,13 @@ def _first(runs: pd.DataFrame) -> str:
 
 
 def _lengths(axis: "Axes", runs: pd.DataFrame, op_max: int) -> None:
-    """A line per op over the bins; dashed beyond the range of training."""
+    """A line per op over the bins; dashed beyond the range of training. Bins with few of the
+    problems of an op are left out.
+    """
     asked = runs["op"].notna() & ~runs["reask"].astype(bool) & (runs["n"] > 0)
     runs = runs[(runs["order"] == _first(runs)) & asked]
+    n = runs.groupby(["op", "tokens_from"])["n"].transform("sum")
+    runs = runs[n >= FEWEST * runs.groupby("op")["n"].transform("sum")]
     edges = sorted(runs["tokens_from"].unique())
     ops = sorted(runs["op"].unique())
     for op, colour in zip(ops, level_colours(len(ops)), strict=True):
