@@ -156,7 +156,7 @@ def test_a_model_of_another_world_is_refused(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"n_steps": -1}, r"n_steps=-1: must be 0 or more"),
-        ({"world": "rhyme"}, r"world='rhyme': must be one of igsm, plan"),
+        ({"world": "rhyme"}, r"world='rhyme': must be one of boxes, igsm, plan, retry"),
         ({"settings": {"terms": 0}}, r"world sums: settings\.terms=0: must be 1 or more"),
         ({"scored": "answers"}, r"scored='answers': must be"),
         (
