@@ -226,7 +226,7 @@ def test_kinds_of_mistakes_are_drawn_beside_the_published_ones(tmp_path: Path) -
     save(figure, tmp_path, "retry_fake")
     axes: list[Any] = figure.axes
     own, theirs, backs = axes
-    assert own.get_title(loc="left").startswith("micro: gain at op 7 (trained to 5), error-free")
+    assert own.get_title(loc="left").startswith("micro: gain at op 7 (trained to 5),\nerror-free")
     weak = [line for line in points(own, "None") if line[-1][1] < -15]
     assert len(weak) == 1
     assert [x for x, _ in weak[0]] == pytest.approx([0.1, 0.5], abs=0.02)

@@ -83,7 +83,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
         for axis in (row[0], row[2]):
             rate_axis(axis, rates)
         titles = (
-            f"{name}: gain at {op_name(task, op)}, {regime_note(task)}\n"
+            f"{name}: gain at {op_name(task, op)},\n{regime_note(task)}\n"
             f"{size_title(task, ['order', 'kind', 'rate', 'op'])}",
             "published (85M): gain at med op 23 and\nhard op 32, both orders, mean and range",
             f"retries of the model\nat {op_name(task, op)}",
