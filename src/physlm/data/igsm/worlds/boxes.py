@@ -14,11 +14,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from physlm.config import require
+from physlm.data.igsm.problem import ancestors, random_order
 from physlm.data.igsm.split import SplitSource, Texts
 from physlm.data.igsm.templates import BINS
 from physlm.data.igsm.vocabulary import Vocabulary
@@ -239,23 +240,8 @@ def _solution(
     contents: Sequence[tuple[int, ...]], query: int, rand: random.Random
 ) -> tuple[int, ...]:
     """The query and all within it: each time any box whose contents are all out."""
-    missing: dict[int, int] = {}
-    users: dict[int, list[int]] = {}
-    waiting = [query]
-    while waiting:
-        box = waiting.pop()
-        if box in missing:
-            continue
-        missing[box] = len(contents[box])
-        for inner in contents[box]:
-            users.setdefault(inner, []).append(box)
-        waiting += contents[box]
-    ready = [box for box, n in sorted(missing.items()) if n == 0]
-    order: list[int] = []
-    while ready:
-        order.append(ready.pop(rand.randrange(len(ready))))
-        for user in users.get(order[-1], ()):
-            missing[user] -= 1
-            if missing[user] == 0:
-                ready.append(user)
-    return tuple(order)
+    # Numbers of boxes stand for the parameters of iGSM.
+    needs: Any = dict(enumerate(contents))
+    asked: Any = (query,)
+    order: Any = random_order(needs, ancestors(needs, asked), rand)
+    return order
