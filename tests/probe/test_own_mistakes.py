@@ -13,8 +13,9 @@ from physlm.data.problems import source
 from physlm.evaluate.igsm.regret import Draft
 from physlm.evaluate.igsm.trained import Posed, Trained, judged, pose
 from physlm.probe import detector, v_mistakes
-from physlm.probe.own_mistakes import Written, first_early, own_mistakes, places
+from physlm.probe.own_mistakes import first_early, own_mistakes, places
 from physlm.probe.v_examples import Asked
+from physlm.probe.v_mistakes import Solution
 from physlm.random import generator
 from tests.probe import v_toy
 
@@ -32,10 +33,10 @@ def ids_of(of: Any, problem: Any, order: Sequence[Any]) -> list[list[int]]:
     return [of.encode(step) for step in words]
 
 
-def written(of: Any, test: Posed, order: Sequence[Any]) -> Written:
+def written(of: Any, test: Posed, order: Sequence[Any]) -> Solution:
     """A solution that computes these parameters."""
     ids = [i for step in ids_of(of, test.problem, order) for i in step]
-    return Written(test, ids, judged(of, test, np.array(ids, int), True))
+    return Solution(test, judged(of, test, np.array(ids, int), True), ids)
 
 
 def swapped(problem: Any) -> list[Any]:
@@ -115,7 +116,7 @@ def test_sentences_that_are_taken_back_keep_their_places(trained: Trained) -> No
     first, *rest = ids_of(of, test.problem, test.problem.solution)
     back = [first[0], BACK, *([] if len(first) == 1 else [first[-1]])]
     ids = [*back, *first, *(i for step in rest for i in step)]
-    one = Written(test, ids, judged(of, test, np.array(ids, int), True))
+    one = Solution(test, judged(of, test, np.array(ids, int), True), ids)
     assert one.verdict.correct
     assert one.verdict.n_backs == 1
     begin = len(test.prompt)

@@ -7,33 +7,22 @@ says yes. Works for plans and iGSM alike.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from physlm.data.igsm.problem import Parameter
 from physlm.data.igsm.words import BACK
-from physlm.evaluate.igsm.grade import Verdict
 from physlm.evaluate.igsm.regret import sentence_ends
-from physlm.evaluate.igsm.trained import Posed, Trained
+from physlm.evaluate.igsm.trained import Trained
 from physlm.probe.v_examples import Asked, Knowledge, Query, asking, by_name
-from physlm.probe.v_mistakes import probed
+from physlm.probe.v_mistakes import Solution, probed
 from physlm.probe.v_probes import VProbe
 from physlm.probe.v_scores import share
 
 
-@dataclass(frozen=True)
-class Written:
-    """What a model wrote of a test problem, as token ids without EOS, and the verdict on it."""
-
-    test: Posed
-    ids: list[int]
-    verdict: Verdict
-
-
 def own_mistakes(
-    trained: Trained, probe: VProbe, written: Sequence[Written], size: int
+    trained: Trained, probe: VProbe, written: Sequence[Solution], size: int
 ) -> dict[str, Any]:
     """What the probe says of the model's own steps.
 
@@ -59,7 +48,7 @@ def own_mistakes(
     }
 
 
-def first_early(source: Any, written: Written) -> tuple[Asked, Parameter] | None:
+def first_early(source: Any, written: Solution) -> tuple[Asked, Parameter] | None:
     """Questions about all parameters behind the text before the first wrong sentence, and what this
     one defines; None unless that could not be computed yet.
 
@@ -81,7 +70,7 @@ def first_early(source: Any, written: Written) -> tuple[Asked, Parameter] | None
     return asking(source, problem, _text(written), queries), parameter
 
 
-def _steps(source: Any, written: Written) -> Asked:
+def _steps(source: Any, written: Solution) -> Asked:
     """Questions about what each sentence of a right solution defines, behind the text before it."""
     problem, names = written.test.problem, by_name(source, written.test.problem)
     starts = [
@@ -96,7 +85,7 @@ def _steps(source: Any, written: Written) -> Asked:
     return asking(source, problem, _text(written), queries)
 
 
-def places(source: Any, written: Written) -> list[int]:
+def places(source: Any, written: Solution) -> list[int]:
     """Where each sentence of the solution begins in the text, and where the last whole one ends."""
     ends = sentence_ends(source, written.test.reading.language)
     found = [len(written.test.prompt)]
@@ -109,5 +98,5 @@ def places(source: Any, written: Written) -> list[int]:
     return found
 
 
-def _text(written: Written) -> list[int]:
+def _text(written: Solution) -> list[int]:
     return [*written.test.prompt.tolist(), *written.ids]

@@ -18,8 +18,9 @@ from physlm.evaluate.igsm.regret import Detector, Draft, perfect, write_drafts
 from physlm.evaluate.igsm.trained import Posed, Trained, judged, pose
 from physlm.files import read_json, write_json
 from physlm.probe.detector import by_probe, questions_of, trained_probe
-from physlm.probe.own_mistakes import Written, own_mistakes
+from physlm.probe.own_mistakes import own_mistakes
 from physlm.probe.regret_config import DecodingConfig
+from physlm.probe.v_mistakes import Solution
 from physlm.probe.v_probes import VProbe
 from physlm.probe.v_probing import scored
 from physlm.random import generator
@@ -121,7 +122,7 @@ def _cell(
         else:
             write_batches(trained, drafts, detectors[arm.detector], arm.most_retries or 0, config)
         written = [
-            Written(d.test, d.ids, judged(trained.source, d.test, np.array(d.ids, int), d.stopped))
+            Solution(d.test, judged(trained.source, d.test, np.array(d.ids, int), d.stopped), d.ids)
             for d in drafts
         ]
         greedy = greedy or written
@@ -135,7 +136,7 @@ def _cell(
     }
 
 
-def told(drafts: Sequence[Draft], written: Sequence[Written], arm: Arm) -> dict[str, Any]:
+def told(drafts: Sequence[Draft], written: Sequence[Solution], arm: Arm) -> dict[str, Any]:
     """How solutions came out (see reasoning.outcome).
 
     retries: sentences taken back, per solution; spent: share of solutions with as many as allowed.
