@@ -94,19 +94,15 @@ def _read(run: ProblemsConfig, sources: Mapping[str, Source]) -> ModelConfig:
 
 
 def words_of(world: str, settings: Mapping[str, Any]) -> Any:
-    """Its problems, in words where the tokeniser would have to be fetched."""
-    return source(world, _in_words(settings))
-
-
-def _in_words(settings: Mapping[str, Any]) -> dict[str, Any]:
-    # A world that changes the texts of another one has that one's settings within its own.
-    if "settings" in settings:
-        return {**settings, "settings": _in_words(settings["settings"])}
+    """Its problems, in words where the tokeniser would have to be fetched; of retry those of the
+    world it changes, which have its words.
+    """
+    if world == "retry":
+        return words_of(settings["of"], settings["settings"])
     words = {"tokenizer": "words"} if _unknown_tokens(settings) else {}
-    return {**settings, **words}
+    return source(world, {**settings, **words})
 
 
 def _unknown_tokens(settings: Mapping[str, Any]) -> bool:
-    if "settings" in settings:
-        return _unknown_tokens(settings["settings"])
-    return settings.get("tokenizer") == "gpt2" and settings.get("tokenizer_file") is None
+    told = settings.get("settings", settings)
+    return told.get("tokenizer") == "gpt2" and told.get("tokenizer_file") is None
