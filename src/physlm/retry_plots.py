@@ -7,11 +7,12 @@ import numpy as np
 
 from physlm.grammar_plots import POINTS, spread
 from physlm.plotting import PUBLISHED_LOOK, colours, mark, seeds, whole_range
-from physlm.retry_runs import asked, by_seed, error_free, gain, reported_op, shown_op
+from physlm.retry_runs import asked, by_seed, error_free, gain, reported_op, shown_op, tasks
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GREY = "0.35"
 BAND = "0.88"
@@ -128,6 +129,35 @@ def theirs(axis: "Axes", points: Mapping[float, "pd.Series"], **look: Any) -> No
     for x, values in kept.items():
         axis.vlines(x, values.min(), values.max(), color=style["color"], lw=0.7, zorder=2)
     axis.plot(list(kept), [values.mean() for values in kept.values()], **style)
+
+
+def task_panels(
+    frame: "pd.DataFrame",
+) -> tuple["Figure", list[tuple["np.ndarray", str, "pd.DataFrame", int]]]:
+    """A figure with a row of three panels per task; and of each its axes, the name of the task, its
+    rows and the op that is shown.
+    """
+    import matplotlib.pyplot as plt
+
+    shown = tasks(frame)
+    n_rows = max(len(shown), 1)
+    figure, axes = plt.subplots(
+        n_rows,
+        3,
+        figsize=(11.2, 3.0 * n_rows + 0.9),
+        gridspec_kw={"width_ratios": [1.15, 1, 1]},
+        squeeze=False,
+        layout="constrained",
+    )
+    own = [frame[frame["task"] == name] for name in shown]
+    ops = map(shown_op, own)
+    return figure, list(zip(axes, shown, own, ops, strict=False))
+
+
+def name_panels(row: "np.ndarray", titles: tuple[str, ...]) -> None:
+    """Titles of the panels of a row."""
+    for axis, title in zip(row, titles, strict=True):
+        axis.set_title(title, loc="left", fontsize=TITLE_SIZE)
 
 
 def op_name(task: "pd.DataFrame", op: int) -> str:

@@ -19,10 +19,10 @@ from physlm.retry_plots import (
     GREY,
     PUBLISHED_CELLS,
     THEIRS,
-    TITLE_SIZE,
     accuracies,
     curve,
     gains,
+    name_panels,
     op_name,
     points_mark,
     rate_axis,
@@ -30,6 +30,7 @@ from physlm.retry_plots import (
     retries,
     retries_axis,
     size_title,
+    task_panels,
     theirs,
     training_band,
 )
@@ -41,8 +42,6 @@ from physlm.retry_runs import (
     comparable,
     error_free,
     read_arms,
-    shown_op,
-    tasks,
 )
 
 if TYPE_CHECKING:
@@ -70,21 +69,9 @@ def table(inputs: dict[str, Any]) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> "Figure":
     """A row per task: accuracy by p at several op, gain and retries at the reported op."""
-    import matplotlib.pyplot as plt
-
     frame = comparable(frame)
-    shown = tasks(frame)
-    figure, axes = plt.subplots(
-        max(len(shown), 1),
-        3,
-        figsize=(11.2, 3.0 * max(len(shown), 1) + 0.9),
-        gridspec_kw={"width_ratios": [1.15, 1, 1]},
-        squeeze=False,
-        layout="constrained",
-    )
-    for row, name in zip(axes, shown, strict=False):
-        task = frame[frame["task"] == name]
-        op = shown_op(task)
+    figure, rows = task_panels(frame)
+    for row, name, task, op in rows:
         rates = sorted(task["rate"].unique())
         _accuracies(row[0], task, op)
         _gains(row[1], task, op)
@@ -96,8 +83,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
             f"gain at {op_name(task, op)}\n{regime_note(task)}",
             f"retries of the model\nat {op_name(task, op)}",
         )
-        for axis, title in zip(row, titles, strict=True):
-            axis.set_title(title, loc="left", fontsize=TITLE_SIZE)
+        name_panels(row, titles)
     figure.legend(handles=_handles(frame), loc="outside lower center", ncol=4, frameon=False)
     return figure
 

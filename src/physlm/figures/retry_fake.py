@@ -16,10 +16,10 @@ from physlm.retry_plots import (
     BAND,
     GREY,
     KINDS,
-    TITLE_SIZE,
     curve,
     gains,
     kind_look,
+    name_panels,
     op_name,
     points_mark,
     rate_axis,
@@ -27,6 +27,7 @@ from physlm.retry_plots import (
     retries,
     retries_axis,
     size_title,
+    task_panels,
     theirs,
     training_band,
 )
@@ -36,8 +37,6 @@ from physlm.retry_runs import (
     arms_table,
     comparable,
     read_arms,
-    shown_op,
-    tasks,
 )
 
 if TYPE_CHECKING:
@@ -60,21 +59,9 @@ def table(inputs: dict[str, Any]) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> "Figure":
     """A row per task: gains at the reported op, the published ones, and retries."""
-    import matplotlib.pyplot as plt
-
     frame = comparable(frame)
-    shown = tasks(frame)
-    figure, axes = plt.subplots(
-        max(len(shown), 1),
-        3,
-        figsize=(11.2, 3.0 * max(len(shown), 1) + 0.9),
-        gridspec_kw={"width_ratios": [1.15, 1, 1]},
-        squeeze=False,
-        layout="constrained",
-    )
-    for row, name in zip(axes, shown, strict=False):
-        task = frame[frame["task"] == name]
-        op = shown_op(task)
+    figure, rows = task_panels(frame)
+    for row, name, task, op in rows:
         rates = sorted(task["rate"].unique())
         row[1].sharey(row[0])
         _gains(row[0], task, op)
@@ -88,8 +75,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
             "published (85M): gain at med op 23 and\nhard op 32, both orders, mean and range",
             f"retries of the model\nat {op_name(task, op)}",
         )
-        for axis, title in zip(row, titles, strict=True):
-            axis.set_title(title, loc="left", fontsize=TITLE_SIZE)
+        name_panels(row, titles)
     figure.legend(handles=_handles(frame), loc="outside lower center", ncol=4, frameon=False)
     return figure
 

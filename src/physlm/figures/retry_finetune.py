@@ -16,8 +16,8 @@ from physlm.grammar_plots import level_colours, spread
 from physlm.plotting import mark
 from physlm.retry_plots import (
     THEIRS,
-    TITLE_SIZE,
     masked_mark,
+    name_panels,
     op_name,
     points_mark,
     regime_note,
@@ -114,8 +114,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
         groups = ["method", "rank", "rate", "masked", "op"]
         title = f"{title}\n{size_title(task, groups)}"
         theirs = "published (85M), p = .2: med op 23 and\nhard op 32, both orders"
-        for axis, text in zip(row, (title, theirs), strict=True):
-            axis.set_title(text, loc="left", fontsize=TITLE_SIZE)
+        name_panels(row, (title, theirs))
     figure.legend(handles=_handles(), loc="outside lower center", ncol=5, frameon=False)
     return figure
 
