@@ -103,8 +103,8 @@ def draw(frame: pd.DataFrame) -> "Figure":
     figure, axes = plt.subplots(
         max(len(shown), 1),
         4,
-        figsize=(12.4, 2.9 * max(len(shown), 1) + 0.9),
-        gridspec_kw={"width_ratios": [1, 1, 1, 1.1]},
+        figsize=(13.2, 2.9 * max(len(shown), 1) + 0.9),
+        gridspec_kw={"width_ratios": [1, 1, 1, 1.5]},
         squeeze=False,
         layout="constrained",
     )
@@ -164,7 +164,7 @@ def _kinds(axis: "Axes", solutions: pd.DataFrame, cells: list[Cell]) -> None:
         bottom += height
     names = [f"{op or 'mix'}{'*' if reask else ''}" for op, reask in cells]
     ticks = [f"{name}\n{n:.0f}" for name, n in zip(names, wrong, strict=True)]
-    axis.set_xticks(range(len(cells)), ticks, fontsize=7)
+    axis.set_xticks(range(len(cells)), ticks, fontsize=6.5)
     axis.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5))
     axis.set(ylim=(0, 101), ylabel="Wrong solutions (%)")
     axis.set_xlabel("Operations; number of wrong solutions")

@@ -77,6 +77,24 @@ def test_sizes_and_orders_have_their_laws():
     assert abs(share - 0.5) < 4.5 * 0.5 / np.sqrt(len(diamonds))
 
 
+def test_the_uniform_mix_changes_how_frequent_an_op_is_and_nothing_else():
+    drawn, uniform = (
+        Source(Config(n_max=6, n_names=7, mix=mix)).problems(n, generator(0, mix), split="all")
+        for mix, n in (("drawn", 8000), ("uniform", 4000))
+    )
+    counts = Counter(plan.op for plan in uniform)
+    assert set(counts) == {2, 3, 4, 5, 6}
+    assert all(abs(n / 4000 - 0.2) < 4.5 * np.sqrt(0.2 * 0.8 / 4000) for n in counts.values())
+    assert Counter(plan.op for plan in drawn)[6] < 0.1 * 8000
+    for op in counts:
+        for fact in (lambda plan: len(plan.names), lambda plan: len(plan.edges)):
+            one, other = (
+                [fact(plan) for plan in plans if plan.op == op] for plans in (drawn, uniform)
+            )
+            error = np.sqrt(np.var(one) / len(one) + np.var(other) / len(other))
+            assert abs(np.mean(one) - np.mean(other)) <= 4.5 * error
+
+
 def test_templates_tell_graphs_apart_whatever_they_are_called():
     told = Source(Config())
     templates = {
@@ -95,6 +113,9 @@ def test_op_may_exceed_that_of_training():
     assert {len(plan.names) for plan in told.problems(300, rng)} == {3, 4, 5, 6}
     with pytest.raises(ConfigError, match="op=11: must be from 2 to 10, the names of vertices"):
         told.problems(1, rng, op=11)
+    # In chains of 9 that start anew as often as not, hardly any has all of them in one.
+    with pytest.raises(ConfigError, match="op=10: must be one that graphs have"):
+        Source(Config(n_min=10, n_max=10, parents=1, children=9)).problems(1, rng, op=10)
 
 
 def test_another_question():

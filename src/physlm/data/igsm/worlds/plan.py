@@ -7,14 +7,15 @@ cycles, asks for a vertex, and answers with its ancestors and itself, each after
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from physlm.config import require
-from physlm.data.igsm.split import SplitSource, Texts
+from physlm.config import ConfigError, require
+from physlm.data.igsm.problem import ancestors, random_order
+from physlm.data.igsm.split import MOST_DRAWS, SplitSource, Texts
 from physlm.data.igsm.templates import BINS
 from physlm.data.igsm.vocabulary import Vocabulary
 from physlm.data.igsm.words import RESERVED
@@ -30,9 +31,11 @@ class Config:
 
     parents: most edges into a vertex. children: most edges out of one; a vertex that has them all
     is nobody's parent any more. query: the vertex that is asked for, the last one to be made (the
-    released code) or any of the last quarter (the paper). order: edges before the question (pq) or
-    after it (qp). train_bins: bins out of 23, of the hash of edges and question, that are trained
-    on. ConfigError for impossible sizes.
+    released code) or any of the last quarter (the paper). mix: op of problems to train on; drawn,
+    that of any graph (as published; few graphs need all their vertices), or uniform, before the
+    split any from 2 to n_max with the same chance. order: edges before the question (pq) or after
+    it (qp). train_bins: bins out of 23, of the hash of edges and question,
+    that are trained on. ConfigError for impossible sizes.
     """
 
     n_min: int = 3
@@ -41,6 +44,7 @@ class Config:
     children: int = 4
     n_names: int | None = None
     query: Literal["last", "late"] = "last"
+    mix: Literal["drawn", "uniform"] = "drawn"
     order: Literal["pq", "qp"] = "pq"
     train_bins: int = 17
 
@@ -87,10 +91,7 @@ class Plan:
     @property
     def needs(self) -> dict[int, tuple[int, ...]]:
         """The parents of each vertex."""
-        found: dict[int, list[int]] = {vertex: [] for vertex in range(len(self.names))}
-        for parent, child in self.edges:
-            found[child].append(parent)
-        return {vertex: tuple(parents) for vertex, parents in found.items()}
+        return _needs(self.edges, len(self.names))
 
 
 class Source(SplitSource[Plan]):
@@ -102,8 +103,8 @@ class Source(SplitSource[Plan]):
         vocabulary = Vocabulary([*RESERVED, *MARKS, *names])
         super().__init__(vocabulary, config.order, config.train_bins)
 
-    def draw_any(self, rng: np.random.Generator, op: int | None, reask: bool) -> Plan | None:
-        """See SplitSource; None if the graph has another op than the one that is wanted.
+    def draw_any(self, rng: np.random.Generator, op: int | None, reask: bool) -> Plan:
+        """See SplitSource.
 
         An op above n_max is that of graphs of up to n_names vertices. ConfigError for an op that
         no graph has.
@@ -115,13 +116,13 @@ class Source(SplitSource[Plan]):
             require(2 <= op <= config.names, "op", op, allowed)
             most = config.n_max if op <= config.n_max else config.names
         rand = random.Random(int(rng.integers(2**63)))
-        plan = draw(config, rand, most)
-        if op is not None and plan.op != op:
-            return None
+        if op is None and config.mix == "uniform":
+            op = rand.randint(2, most)
+        plan = draw(config, rand, most, op)
         if reask:
             # A vertex without edges is in no text.
             named = sorted({vertex for edge in plan.edges for vertex in edge})
-            plan = replace(plan, solution=_answer(plan.edges, rand.choice(named), rand))
+            plan = replace(plan, solution=_solution(plan.needs, rand.choice(named), rand))
         return plan
 
     def template(self, problem: Plan) -> str:
@@ -160,22 +161,28 @@ class Source(SplitSource[Plan]):
         return []
 
 
-def draw(config: Config, rand: random.Random, n_max: int) -> Plan:
+def draw(config: Config, rand: random.Random, n_max: int, op: int | None = None) -> Plan:
     """A random graph: some vertices without parents, then each later one with some of the earlier.
 
     The number of vertices n is from n_min to n_max, with chances as 1 / (n + sqrt(n_max)). 1 to
     floor((n - 1) / 4) + 1 vertices have no parents. A later one has 1 to `parents` of the earlier
-    ones that have less than `children` children. The edges are drawn again if none is left.
+    ones that have less than `children` children. The edges are drawn again if none is left, and all
+    is drawn again until the query needs op vertices, itself among them; ConfigError if none does.
     """
-    sizes = range(config.n_min, n_max + 1)
-    (n,) = rand.choices(sizes, [1 / (n + n_max**0.5) for n in sizes])
-    edges = None
-    while edges is None:
-        edges = _edges(config, n, rand)
-    rand.shuffle(edges)
-    query = n - 1 if config.query == "last" else rand.randrange(n - max(n // 4, 1), n)
-    names = tuple(f"v{i}" for i in rand.sample(range(config.names), n))
-    return Plan(names, tuple(edges), _answer(edges, query, rand))
+    sizes = range(max(config.n_min, op or 0), n_max + 1)
+    weights = [1 / (n + n_max**0.5) for n in sizes]
+    for _ in range(MOST_DRAWS):
+        (n,) = rand.choices(sizes, weights)
+        edges = None
+        while edges is None:
+            edges = _edges(config, n, rand)
+        query = n - 1 if config.query == "last" else rand.randrange(n - max(n // 4, 1), n)
+        needs = _needs(edges, n)
+        if op is None or len(_needed(needs, query)) == op:
+            rand.shuffle(edges)
+            names = tuple(f"v{i}" for i in rand.sample(range(config.names), n))
+            return Plan(names, tuple(edges), _solution(needs, query, rand))
+    raise ConfigError(f"op={op}: must be one that graphs have (none of {MOST_DRAWS} drawn)")
 
 
 def _edges(config: Config, n: int, rand: random.Random) -> list[tuple[int, int]] | None:
@@ -192,24 +199,18 @@ def _edges(config: Config, n: int, rand: random.Random) -> list[tuple[int, int]]
     return edges
 
 
-def _answer(edges: Iterable[tuple[int, int]], query: int, rand: random.Random) -> tuple[int, ...]:
-    """The ancestors of the query and itself: each time any of those whose parents are all out."""
-    parents: dict[int, set[int]] = {}
+def _needs(edges: Sequence[tuple[int, int]], n: int) -> dict[int, tuple[int, ...]]:
+    found: dict[int, list[int]] = {vertex: [] for vertex in range(n)}
     for parent, child in edges:
-        parents.setdefault(child, set()).add(parent)
-    waiting, needed = [query], {query}
-    while waiting:
-        new = parents.get(waiting.pop(), set()) - needed
-        needed |= new
-        waiting += new
-    missing = {vertex: len(parents.get(vertex, ())) for vertex in sorted(needed)}
-    ready = [vertex for vertex, n in missing.items() if n == 0]
-    order: list[int] = []
-    while ready:
-        order.append(ready.pop(rand.randrange(len(ready))))
-        for parent, child in edges:
-            if parent == order[-1] and child in missing:
-                missing[child] -= 1
-                if missing[child] == 0:
-                    ready.append(child)
-    return tuple(order)
+        found[child].append(parent)
+    return {vertex: tuple(parents) for vertex, parents in found.items()}
+
+
+# Vertices stand for the parameters of iGSM.
+def _needed(needs: Any, query: Any) -> set[Any]:
+    return ancestors(needs, [query])
+
+
+def _solution(needs: Any, query: int, rand: random.Random) -> tuple[int, ...]:
+    order: Any = random_order(needs, _needed(needs, query), rand)
+    return order
