@@ -113,7 +113,7 @@ def test_op_may_exceed_that_of_training():
     assert {len(plan.names) for plan in told.problems(300, rng)} == {3, 4, 5, 6}
     with pytest.raises(ConfigError, match="op=11: must be from 2 to 10, the names of vertices"):
         told.problems(1, rng, op=11)
-    # In chains of 9 that start anew as often as not, hardly any has all of them in one.
+    # With one parent each, the last of 10 needs all others only if they are a chain.
     with pytest.raises(ConfigError, match="op=10: must be one that graphs have"):
         Source(Config(n_min=10, n_max=10, parents=1, children=9)).problems(1, rng, op=10)
 
