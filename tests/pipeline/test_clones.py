@@ -101,6 +101,7 @@ def test_25_no_remote_draws_from_the_tables(clone_of: Copy) -> None:
     assert drawn == ["capacity/figure/all"]
     audit = project.sh("python -m physlm.cli audit figures/capacity.pdf").stdout
     assert "10 jobs" in audit
+    assert "\nmeasured: " in audit
     assert "not here" in audit
     # both formats are back, with the bytes of the committed ones
     assert project.git_status() == ""

@@ -153,6 +153,7 @@ class Audit:
         dirty = sum(bool(lock["meta"]["dirty"]) for lock in self.seen.values())
         if dirty:
             print(f"note: {dirty} jobs ran from a tree with uncommitted changes")
+        print(f"measured: {hours(self.seen.values())}")
         for path, what in self.failures:
             print(f"FAILED {path}: {what}")
         print(
@@ -163,7 +164,7 @@ class Audit:
 
 def audit(targets: Iterable[str], tier: str | None = None) -> int:
     """Audit result files; returns 1 if anything does not hold."""
-    status = 0
+    walks = []
     for target in targets:
         path = str(Path(target))
         state = State(tier or _tier(path), trust=True, fresh=True)
@@ -171,8 +172,29 @@ def audit(targets: Iterable[str], tier: str | None = None) -> int:
         walk.walk(path)
         walk.check_code()
         walk.summary()
-        status |= bool(walk.failures)
-    return status
+        walks.append(walk)
+    if len(walks) > 1:
+        seen = [lock for walk in walks for lock in walk.seen.values()]
+        print(f"all {len(walks)} together: {hours(seen)}")
+    return int(any(walk.failures for walk in walks))
+
+
+def hours(jobs: Iterable[dict[str, Any]]) -> str:
+    """The time that the jobs of these locks took, each content once however many locks name it.
+
+    A job takes its threads, in each of its processes, for as long as it runs. How long that is
+    depends on what else the machine did.
+
+    >>> run = {"seconds": 7200.0, "threads": 2, "processes": 1}
+    >>> hours([{"key": "a", "meta": run}, {"key": "a", "meta": run}, {"key": "b", "meta": run}])
+    '8 core-hours'
+    >>> hours([{"key": "c", "meta": run | {"gpu": "one", "gpus": 2}}])
+    '4 core-hours, 4 GPU-hours'
+    """
+    metas = {lock["key"]: lock["meta"] for lock in jobs}.values()
+    cores = sum(m["seconds"] * m["threads"] * m.get("processes", 1) for m in metas) / 3600
+    gpus = sum(m["seconds"] * m.get("gpus", 1) for m in metas if m.get("gpu")) / 3600
+    return f"{cores:.3g} core-hours" + (f", {gpus:.3g} GPU-hours" if gpus else "")
 
 
 def _tier(path: str) -> str | None:
