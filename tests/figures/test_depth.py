@@ -75,7 +75,9 @@ def test_untrained_models_and_controls_do_not_count(tmp_path: Path) -> None:
 
 def test_shapes_layers_and_published_are_drawn(tmp_path: Path) -> None:
     apply_style()
-    figure = depth.draw(made(tmp_path, runs(), probes()))
+    frame = made(tmp_path, runs(), probes())
+    frame.loc[frame["distance"] == 2, "n"] = 4  # in four sets: 16, too few for a share
+    figure = depth.draw(frame)
     save(figure, tmp_path, "depth")
     axes: list[Any] = figure.axes
     by_op, by_depth, published, layers = axes
@@ -88,6 +90,7 @@ def test_shapes_layers_and_published_are_drawn(tmp_path: Path) -> None:
     # med and hard, two orders, two sizes.
     assert sum(len(line.get_xdata()) == 5 for line in published.lines) == 8
     assert [t.get_text() for t in layers.get_legend().get_texts()] == ["1", "2", "3", "4"]
+    assert list(layers.get_xticks()) == [1]
 
 
 def test_without_runs_there_is_an_empty_table(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from physlm.exams import as_table
 from physlm.figures import reasoning, v_probing
 from physlm.grammar_plots import POINTS, level_colours, spread
-from physlm.plotting import MAJORITY_LOOK, PUBLISHED_LOOK, mark, seeds
+from physlm.plotting import MAJORITY_LOOK, mark, seeds
 from physlm.problem_plots import IN_RANGE, MARKERS, cell_axis, dashes, lines, places
 from physlm.problem_runs import (
     FACTS,
@@ -34,6 +34,8 @@ RESOURCES = ("published/depth.csv",)
 # What a row is of: solutions of an op, or needed parameters at a distance as a layer knows them.
 SOLVED, PROBED = "solved", "probed"
 COLUMNS = [*FACTS, "part", "op", "reask", "layer", "distance", "control", "n", "accuracy"]
+# Parameters at a distance, in a seed and layer, of which a share can still be read off a drawing.
+FEWEST = 20
 DESIGN = ["preset", "order", *SHAPE, "seed", "part", "reask", "op", "layer", "distance"]
 
 
@@ -152,6 +154,7 @@ def _layers(axis: "Axes", probed: pd.DataFrame) -> None:
     """Lines per layer of the deepest shape over the distance from the question."""
     deepest = probed[probed["n_layers"] == probed["n_layers"].max()]
     shares = layer_shares(deepest)
+    shares = shares[shares.groupby("distance")["n"].transform("min") >= FEWEST]
     layers = sorted(shares["layer"].unique())
     for layer, colour in zip(layers, level_colours(len(layers)), strict=True):
         own = shares[shares["layer"] == layer]
@@ -174,5 +177,4 @@ def _handles() -> list[Any]:
         mark("in the range of training", marker="s", ms=8, color=IN_RANGE["color"]),
         mark("commonest answer", **MAJORITY_LOOK),
         mark("one seed", color="0.6", ls="-", lw=0.7),
-        mark("published (85M and 170M)", **PUBLISHED_LOOK),
     ]
