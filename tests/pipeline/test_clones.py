@@ -111,6 +111,9 @@ def test_25_what_is_not_here_is_recorded_as_its_locks_say(clone_of: Copy) -> Non
     project = clone_of("absent")
     (project.folder / ".dvc/config.local").unlink()
     before = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]
+    # What is absent and unchanged has nothing to record.
+    told = project.sh("python -m physlm.cli commit --from tables").stdout
+    assert "pretrain@capacity" not in told, told
     (project.folder / "src/physlm/data/remark.py").write_text("# nothing that a job runs\n")
     told = project.sh("python -m physlm.cli commit").stdout
     assert "not committed to DVC: pretrain@capacity" in told

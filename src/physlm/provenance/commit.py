@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from physlm.provenance import cache, locks
 from physlm.provenance.verdicts import State, published
@@ -36,7 +37,11 @@ def commit(state: State) -> None:
             bad += [absent[s.name] for s in [stage, *graph.successors(stage)] if s.name in absent]
             if bad:
                 left[stage.name] = bad[0]
-        todo = [name for name in repo.status() if name not in left]
+        todo = [
+            name
+            for name, changes in repo.status().items()
+            if name not in left and not _absent_alone(changes)
+        ]
         for stage in [stage for stage in graph if stage.name in todo]:
             if all(os.path.exists(item.fs_path) for item in (*stage.outs, *stage.deps)):
                 repo.commit(target=stage.name, force=True)
@@ -51,6 +56,21 @@ def commit(state: State) -> None:
         print("dvc commit:", ", ".join(todo))
     for name, reason in left.items():
         print(f"not committed to DVC: {name} ({reason})")
+
+
+def _absent_alone(changes: list[str | dict[str, Any]]) -> bool:
+    """Whether DVC sees no change of a stage but files that are not here: nothing to record, and
+    each write of dvc.lock takes seconds.
+    """
+    return all(
+        isinstance(change, dict)
+        and not any(
+            isinstance(how, dict) or os.path.exists(path)
+            for files in change.values()
+            for path, how in files.items()
+        )
+        for change in changes
+    )
 
 
 def prune(state: State) -> None:
