@@ -31,10 +31,14 @@ def made(
     return pd.read_csv(root / "t.csv")
 
 
+def fakes() -> list[Made]:
+    runs = sweep({0.1: 0.5, 0.5: -1}, kind="weak", backs=1)
+    return runs + sweep({0.1: 0.1}, kind="miss") + sweep({0.2: 0}, kind="right", backs=2)
+
+
 def everything() -> list[Made]:
     runs = [*sweep(GAINS, **PLAN), *sweep(GAINS), *sweep({0.2: 0.5}, masked="name")]
-    runs += sweep({0.1: 0.5, 0.5: -1}, kind="weak", backs=1)
-    return runs + sweep({0.1: 0.1}, kind="miss") + sweep({0.2: 0}, kind="right", backs=2)
+    return runs + fakes()
 
 
 def points(axis: Any, marker: str, n: int = 1) -> list[list[tuple[float, float]]]:
@@ -62,7 +66,9 @@ def test_tables_have_the_arms_that_are_theirs(tmp_path: Path) -> None:
     right = round(500 * (0.99 - 2 * 0.103)) / 500
     assert cell["accuracy"] == pytest.approx(right + 0.6 * (1 - right))
     assert (cell["backs"], cell["necessary"], cell["lr_peak"]) == (0.05, 7, 0.003)
-    fake = retry_fake.table({"runs": [place(tmp_path / "f", run) for run in runs]})
+    roles = {"retried": runs[: -len(fakes())], "runs": fakes()}
+    folders = {role: [place(tmp_path / role, run) for run in made] for role, made in roles.items()}
+    fake = retry_fake.table(folders)
     assert set(fake["masked"]) == {"none"}
     assert set(fake["kind"]) == {"perfect", "weak", "miss", "right"}
     assert len(fake) == len(first) - 3 * 11 + 4 * 3 * 11

@@ -50,10 +50,11 @@ WIDTH = 0.007
 
 
 def table(inputs: dict[str, Any]) -> pd.DataFrame:
-    """Rows of the role `runs` (evaluate.json, measure reasoning) in which nothing is masked: per op
-    (empty: mixed as in training) and reask. Columns: see physlm.figures.retry.
+    """Rows of the roles `runs` (fake mistakes) and `retried` (true ones and none), evaluate.json of
+    the measure reasoning, in which nothing is masked: per op (empty: mixed as in training) and
+    reask. Columns: see physlm.figures.retry.
     """
-    rows = read_arms(inputs.get("runs", []))
+    rows = [row for role in ("runs", "retried") for row in read_arms(inputs.get(role, []))]
     return arms_table([row for row in rows if row["masked"] == "none"])
 
 

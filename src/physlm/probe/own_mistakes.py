@@ -52,15 +52,17 @@ def first_early(source: Any, written: Solution) -> tuple[Asked, Parameter] | Non
     """Questions about all parameters behind the text before the first wrong sentence, and what this
     one defines; None unless that could not be computed yet.
 
-    Before the first fault everything was computed right.
+    Before the first fault everything was computed right. The text may speak of totals that the
+    problem does not have, as not all that they need exists; a probe cannot be asked about these.
     """
     problem, verdict = written.test.problem, written.verdict
     names, knowledge = by_name(source, problem), Knowledge(problem)
     if verdict.kind != "not_ready" or verdict.name is None or verdict.step is None:
         return None
-    parameter, computed = names[verdict.name], {names[name] for name in verdict.written}
+    parameter = names.get(verdict.name)
+    computed = {names[name] for name in verdict.written if name in names}
     # In the compact language it may be a wrong part that is not ready.
-    if knowledge.label("can_next", parameter, None, computed):
+    if parameter is None or knowledge.label("can_next", parameter, None, computed):
         return None
     place = places(source, written)[verdict.step]
     queries = [
@@ -81,6 +83,7 @@ def _steps(source: Any, written: Solution) -> Asked:
     queries = [
         Query(names[name], None, start, 1)
         for name, start in zip(written.verdict.written, starts, strict=True)
+        if name in names
     ]
     return asking(source, problem, _text(written), queries)
 
