@@ -14,7 +14,7 @@ from physlm.evaluate.igsm.regret import Draft
 from physlm.evaluate.igsm.trained import Posed, Trained, judged, pose
 from physlm.probe import detector, v_mistakes
 from physlm.probe.own_mistakes import first_early, own_mistakes, places
-from physlm.probe.v_examples import Asked
+from physlm.probe.v_examples import Asked, by_name
 from physlm.probe.v_mistakes import Solution
 from physlm.random import generator
 from tests.probe import v_toy
@@ -165,3 +165,35 @@ def test_what_the_problem_does_not_have_is_refused_unasked(
     keeps = detector.by_probe(small, Any, 4)  # type: ignore[arg-type]
     assert keeps([Draft(test, 99, generator(0), step)]) == [True]
     assert told.asked == []
+
+
+def test_totals_that_a_problem_lacks_are_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text may speak of totals that need what does not exist; what is not there is zero."""
+    of = WORLDS["micro"]
+    early, stated = [], []
+    for test in pose(of, 100, generator(3, "lacking"), 4, False):
+        formulas = test.reading.formulas
+        for name in set(formulas).difference(by_name(of, test.problem)):
+            extra = of.encode([f" {name}", " :", " 0", " =", f" {name}", " 0", " ."])
+            for order in (test.problem.solution, swapped(test.problem)):
+                ids = [*extra, *(i for step in ids_of(of, test.problem, order) for i in step)]
+                one = Solution(test, judged(of, test, np.array(ids, int), True), ids)
+                (early if formulas[name].parts else stated).append((one, len(extra)))
+    assert len(early) > 10
+    for one, _ in early:
+        assert (one.verdict.kind, one.verdict.step) == ("not_ready", 0)
+    right = [(one, n) for one, n in stated if one.verdict.correct]
+    unready = [(one, n) for one, n in stated if one.verdict.kind == "not_ready"]
+    assert min(len(right), len(unready)) > 2
+    told = Told(lambda example, query: True)
+    monkeypatch.setattr(v_mistakes, "logits_of", told.logits_of)
+    trained = Trained(Path(), v_toy.model(of), {}, of)
+    found = own_mistakes(trained, Any, [one for one, _ in [*early, *right]], 8)  # type: ignore[arg-type]
+    assert found["mistakes"]["n"] == 0
+    for (one, n_extra), asked in zip(right, told.asked[-1], strict=True):
+        assert [query.a for query in asked.queries] == list(one.test.problem.solution)
+        assert asked.queries[0].place == len(one.test.prompt) + n_extra
+    for one, _ in unready:
+        found = first_early(of, one)
+        assert found is not None
+        assert found[1] == one.test.problem.query
