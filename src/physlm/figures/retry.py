@@ -118,7 +118,7 @@ def _accuracies(axis: "Axes", task: pd.DataFrame, op: int) -> None:
         label = f"op {o}{' (reported)' if o == op else ''}"
         axis.plot([], [], color=colour, lw=1, ms=4, label=label, ls=ls, marker=marker)
     axis.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5))
-    axis.set(ylabel="Right (%)")
+    axis.set(ylim=(-4, 106), ylabel="Right (%)")
 
 
 def _gains(axis: "Axes", task: pd.DataFrame, op: int) -> None:
