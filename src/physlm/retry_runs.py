@@ -112,10 +112,7 @@ def reported_op(frame: "pd.DataFrame") -> int | None:
     there is not that problems are hard.
     """
     means = asked(error_free(frame)).groupby("op")["accuracy"].mean()
-    if means.empty:
-        return None
-    means = means.loc[means.idxmax() :]
-    means = means[means.between(*REGIME)]
+    means = means[(means.cummax() == means.max()) & means.between(*REGIME)]
     if means.empty:
         return None
     return int((means - PUBLISHED_BASELINE).abs().round(9).idxmin())

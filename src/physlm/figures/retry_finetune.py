@@ -157,7 +157,7 @@ def _names(axis: "Axes", ways: list[tuple[str, float | None]]) -> None:
     axis.set_xticks(range(len(ways) + 1), ["error-\nfree", *ticks], fontsize=7)
     axis.set_xlim(-0.5, len(ways) + 0.5)
     axis.grid(visible=False, axis="x")
-    axis.set(ylabel="Right (%)")
+    axis.set(ylim=(-4, 106), ylabel="Right (%)")
 
 
 def _published(axis: "Axes") -> None:
