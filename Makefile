@@ -22,8 +22,9 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 figures/%: env FORCE
 	snakemake --cores $(CORES) --config from=$(FROM) -- $@
 
+# a file of tests to a worker: what a file sets up, it sets up once
 test: env
-	pytest
+	pytest --numprocesses $(CORES:all=logical) --maxprocesses 8 --dist loadfile
 
 check: env
 	ruff check .

@@ -1,7 +1,12 @@
 """What every test starts from."""
 
+import os
+
 import pytest
 import torch
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several, of which each has a core
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

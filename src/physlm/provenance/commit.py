@@ -1,8 +1,11 @@
 """Tell DVC what is whole, and take away what left the grid."""
 
+import functools
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,8 @@ def commit(state: State) -> None:
     repo = Repo(_wait_for_lock=True)
     try:
         graph = repo.index.graph
+        with _params_read_once():
+            status = repo.status()
         left = {}
         for stage in graph:
             below = nx.descendants(graph, stage)
@@ -39,7 +44,7 @@ def commit(state: State) -> None:
                 left[stage.name] = bad[0]
         todo = [
             name
-            for name, changes in repo.status().items()
+            for name, changes in status.items()
             if name not in left and not _absent_alone(changes)
         ]
         for stage in [stage for stage in graph if stage.name in todo]:
@@ -56,6 +61,29 @@ def commit(state: State) -> None:
         print("dvc commit:", ", ".join(todo))
     for name, reason in left.items():
         print(f"not committed to DVC: {name} ({reason})")
+
+
+@contextmanager
+def _params_read_once() -> Iterator[None]:
+    """DVC parses params.yaml, and walks through all of it for each key, anew for every stage."""
+    from unittest.mock import patch
+
+    from dvc.dependency import param
+
+    with (
+        patch.object(param, "load_path", functools.cache(param.load_path)),
+        patch.object(param.dpath, "get", _get),
+    ):
+        yield
+
+
+def _get(content: Any, key: str, separator: str) -> Any:
+    """The value at a key of keys. Raises KeyError."""
+    for name in key.split(separator):
+        if not isinstance(content, dict):
+            raise KeyError(key)
+        content = content[name]
+    return content
 
 
 def _absent_alone(changes: list[str | dict[str, Any]]) -> bool:

@@ -81,7 +81,7 @@ class Grid:
     @cached_property
     def default_tier(self) -> str:
         """The tier of params.yaml, the only one that dvc.lock knows."""
-        return parameters.load()[1]
+        return self.params["tier"]
 
     def of(self, family: str, step: str) -> list[Job]:
         """The jobs of one step of a family."""
