@@ -24,7 +24,7 @@ figures/%: env FORCE
 
 # a file of tests to a worker: what a file sets up, it sets up once
 test: env
-	pytest --numprocesses $(CORES:all=logical) --maxprocesses 8 --dist loadfile
+	pytest --numprocesses $(CORES:all=logical) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: env
 	ruff check .
