@@ -147,7 +147,7 @@ def _ways(axis: "Axes", task: pd.DataFrame, op: int) -> None:
     for rate, colour in zip(rates, level_colours(len(rates)), strict=True):
         axis.plot([], [], color=colour, marker="o", ls="", ms=4.5, label=f"p = {rate:g}")
     if rates:
-        axis.legend(frameon=False, fontsize=7, loc="lower left")
+        axis.legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 0.06))
     _names(axis, ways)
 
 

@@ -16,8 +16,8 @@ SOURCES = ("src", "workflow", "Snakefile", "params.yaml", "claims.yaml")
 def meta(spec: dict[str, Any], seconds: float, used: list[str]) -> dict[str, Any]:
     """What a lock records beside content.
 
-    seconds: how long the job took. used: the devices it had on this node; the other nodes of a job
-    on several are taken to have the same.
+    seconds: how long the job took, all sittings together. used: the devices it had on this node;
+    the other nodes of a job on several are taken to have the same.
     """
     from importlib.metadata import PackageNotFoundError, version
 

@@ -30,11 +30,8 @@ def commit(state: State) -> None:
     # DVC announces each write of dvc.lock; our own line says it once.
     logging.getLogger("dvc").setLevel(logging.WARNING)
     invalid, absent = _flaws(state)
-    repo = Repo(_wait_for_lock=True)
-    try:
-        graph = repo.index.graph
-        with _params_read_once():
-            status = repo.status()
+    with _params_read_once(), Repo(_wait_for_lock=True) as repo:
+        graph, status = repo.index.graph, repo.status()
         left = {}
         for stage in graph:
             below = nx.descendants(graph, stage)
@@ -55,8 +52,6 @@ def commit(state: State) -> None:
                     # What is not here cannot be hashed for the cache of runs.
                     stage.save(allow_missing=True, run_cache=False)
                     stage.dump(update_pipeline=False)
-    finally:
-        repo.close()
     if todo:
         print("dvc commit:", ", ".join(todo))
     for name, reason in left.items():

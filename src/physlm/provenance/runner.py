@@ -15,7 +15,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,6 +23,7 @@ from physlm import files
 from physlm.provenance import cache, devices, launch, locks
 from physlm.provenance.circumstances import meta
 from physlm.provenance.digests import mark
+from physlm.provenance.stopwatch import Stopwatch
 from physlm.provenance.tied import die_with_parent
 
 TAIL = 15  # lines of the log shown when a job fails
@@ -118,8 +118,8 @@ class Runner:
         scratch.mkdir(parents=True, exist_ok=True)
         trace = scratch / "loaded.json"
         with self._lease() as lease:
-            start = time.monotonic()
-            self._child(scratch, trace, lease)
+            watch = Stopwatch(scratch / "spent.json")
+            self._child(scratch, trace, lease, watch)
         self._check_inputs()
         _check_loaded(self.spec, trace)
         outputs = {}
@@ -128,7 +128,7 @@ class Runner:
                 raise JobError(f"it did not write {name}, see {self.log}")
             outputs[name] = files.md5(self.out / name)
             cache.add(self.out / name, outputs[name])
-        seconds = time.monotonic() - start
+        seconds = watch.seconds()
         self._finish(outputs, self._meta(outputs, meta(self.spec, seconds, lease.devices)))
         shutil.rmtree(scratch, ignore_errors=True)
         say(self.spec, f"done in {_duration(seconds)}")
@@ -159,7 +159,7 @@ class Runner:
             with devices.lease(count, wait) as lease:
                 yield lease
 
-    def _child(self, scratch: Path, trace: Path, lease: devices.Lease) -> None:
+    def _child(self, scratch: Path, trace: Path, lease: devices.Lease, watch: Stopwatch) -> None:
         step = [sys.executable, "-m", self.spec["module"], self._spec_copy(scratch)]
         step += ["--out", str(self.out), "--scratch", str(scratch)]
         command = launch.command(self.spec, step, scratch)
@@ -178,7 +178,7 @@ class Runner:
                 preexec_fn=die_with_parent,
             )
             try:
-                self._follow(child, log)
+                self._follow(child, log, watch)
                 status = child.wait()
             finally:
                 if child.poll() is None:
@@ -211,13 +211,14 @@ class Runner:
         files.write_json(path, {**self.spec, "config": config})
         return str(path)
 
-    def _follow(self, child: subprocess.Popen, log: TextIO) -> None:
+    def _follow(self, child: subprocess.Popen, log: TextIO, watch: Stopwatch) -> None:
         """Pass the child's lines on until it closes its output, or Snakemake is gone."""
         assert child.stdout is not None
         pipe, rest = child.stdout.fileno(), b""
         while True:
             ready, _, _ = select.select([pipe], [], [], 1.0)
             self._check_parent()
+            watch.tick()
             if not ready:
                 continue
             data = os.read(pipe, 65536)
