@@ -153,7 +153,7 @@ class Audit:
         dirty = sum(bool(lock["meta"]["dirty"]) for lock in self.seen.values())
         if dirty:
             print(f"note: {dirty} jobs ran from a tree with uncommitted changes")
-        print(f"measured: {hours(self.seen.values())}")
+        print(f"measured: {hours(self.seen.values())}", *costly(self.seen.values()), sep="\n  ")
         for path, what in self.failures:
             print(f"FAILED {path}: {what}")
         print(
@@ -175,7 +175,7 @@ def audit(targets: Iterable[str], tier: str | None = None) -> int:
         walks.append(walk)
     if len(walks) > 1:
         seen = [lock for walk in walks for lock in walk.seen.values()]
-        print(f"all {len(walks)} together: {hours(seen)}")
+        print(f"all {len(walks)} together: {hours(seen)}", *costly(seen), sep="\n  ")
     return int(any(walk.failures for walk in walks))
 
 
@@ -192,9 +192,39 @@ def hours(jobs: Iterable[dict[str, Any]]) -> str:
     '4 core-hours, 4 GPU-hours'
     """
     metas = {lock["key"]: lock["meta"] for lock in jobs}.values()
-    cores = sum(m["seconds"] * m["threads"] * m.get("processes", 1) for m in metas) / 3600
+    cores = sum(map(core_hours, metas))
     gpus = sum(m["seconds"] * m.get("gpus", 1) for m in metas if m.get("gpu")) / 3600
     return f"{cores:.3g} core-hours" + (f", {gpus:.3g} GPU-hours" if gpus else "")
+
+
+def core_hours(meta: dict[str, Any]) -> float:
+    """Of one job, by what its lock says of how it ran."""
+    return meta["seconds"] * meta["threads"] * meta.get("processes", 1) / 3600
+
+
+def costly(jobs: Iterable[dict[str, Any]]) -> list[str]:
+    """The steps of these locks that took a hundredth of all core-hours or more, costly ones first.
+
+    A content that two families share counts for the one that is met first.
+
+    >>> run = {"seconds": 1800.0, "threads": 1}
+    >>> names = ["laptop/capacity/pretrain/a", "laptop/capacity/pretrain/b", "laptop/retry/table/c"]
+    >>> costly([{"key": name, "name": name, "meta": run} for name in names])
+    ['capacity/pretrain: 2 jobs, 1 core-hours', 'retry/table: 1 job, 0.5 core-hours']
+    """
+    contents: dict[str, dict[str, Any]] = {}
+    for lock in jobs:
+        contents.setdefault(lock["key"], lock)
+    steps: dict[str, list[float]] = {}
+    for lock in contents.values():
+        step = "/".join(lock["name"].split("/")[1:3])
+        steps.setdefault(step, []).append(core_hours(lock["meta"]))
+    least = sum(map(sum, steps.values())) / 100
+    return [
+        f"{step}: {len(each)} job{'s' * (len(each) > 1)}, {sum(each):.3g} core-hours"
+        for step, each in sorted(steps.items(), key=lambda item: -sum(item[1]))
+        if sum(each) >= least
+    ]
 
 
 def _tier(path: str) -> str | None:
