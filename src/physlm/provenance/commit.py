@@ -44,14 +44,17 @@ def commit(state: State) -> None:
             for name, changes in status.items()
             if name not in left and not _absent_alone(changes)
         ]
-        for stage in [stage for stage in graph if stage.name in todo]:
-            if all(os.path.exists(item.fs_path) for item in (*stage.outs, *stage.deps)):
-                repo.commit(target=stage.name, force=True)
-            else:
-                with repo.lock:
-                    # What is not here cannot be hashed for the cache of runs.
-                    stage.save(allow_missing=True, run_cache=False)
-                    stage.dump(update_pipeline=False)
+        changed = [stage for stage in graph if stage.name in todo]
+        with repo.lock:
+            for stage in changed:
+                # What is not here cannot be hashed for the cache of runs.
+                whole = all(os.path.exists(item.fs_path) for item in (*stage.outs, *stage.deps))
+                stage.save(allow_missing=not whole, run_cache=whole)
+                if whole:
+                    stage.commit()
+            if changed:
+                # All are in one dvc.yaml. `repo.commit` reads the project anew for every stage.
+                changed[0].dvcfile.dump_stages(changed, update_pipeline=False)
     if todo:
         print("dvc commit:", ", ".join(todo))
     for name, reason in left.items():
