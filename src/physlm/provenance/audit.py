@@ -191,10 +191,18 @@ def hours(jobs: Iterable[dict[str, Any]]) -> str:
     >>> hours([{"key": "c", "meta": run | {"gpu": "one", "gpus": 2}}])
     '4 core-hours, 4 GPU-hours'
     """
-    metas = {lock["key"]: lock["meta"] for lock in jobs}.values()
+    metas = [lock["meta"] for lock in contents(jobs)]
     cores = sum(map(core_hours, metas))
     gpus = sum(m["seconds"] * m.get("gpus", 1) for m in metas if m.get("gpu")) / 3600
     return f"{cores:.3g} core-hours" + (f", {gpus:.3g} GPU-hours" if gpus else "")
+
+
+def contents(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One lock of each content: where two families share it, the one that is met first."""
+    found: dict[str, dict[str, Any]] = {}
+    for lock in jobs:
+        found.setdefault(lock["key"], lock)
+    return list(found.values())
 
 
 def core_hours(meta: dict[str, Any]) -> float:
@@ -205,18 +213,13 @@ def core_hours(meta: dict[str, Any]) -> float:
 def costly(jobs: Iterable[dict[str, Any]]) -> list[str]:
     """The steps of these locks that took a hundredth of all core-hours or more, costly ones first.
 
-    A content that two families share counts for the one that is met first.
-
     >>> run = {"seconds": 1800.0, "threads": 1}
     >>> names = ["laptop/capacity/pretrain/a", "laptop/capacity/pretrain/b", "laptop/retry/table/c"]
     >>> costly([{"key": name, "name": name, "meta": run} for name in names])
     ['capacity/pretrain: 2 jobs, 1 core-hours', 'retry/table: 1 job, 0.5 core-hours']
     """
-    contents: dict[str, dict[str, Any]] = {}
-    for lock in jobs:
-        contents.setdefault(lock["key"], lock)
     steps: dict[str, list[float]] = {}
-    for lock in contents.values():
+    for lock in contents(jobs):
         step = "/".join(lock["name"].split("/")[1:3])
         steps.setdefault(step, []).append(core_hours(lock["meta"]))
     least = sum(map(sum, steps.values())) / 100

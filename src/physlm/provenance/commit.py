@@ -7,10 +7,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from physlm.provenance import cache, locks
 from physlm.provenance.verdicts import State, published
+
+if TYPE_CHECKING:
+    from dvc.stage import PipelineStage
 
 
 def commit(state: State) -> None:
@@ -39,26 +42,31 @@ def commit(state: State) -> None:
             bad += [absent[s.name] for s in [stage, *graph.successors(stage)] if s.name in absent]
             if bad:
                 left[stage.name] = bad[0]
-        todo = [
-            name
-            for name, changes in status.items()
-            if name not in left and not _absent_alone(changes)
+        changed = [
+            stage
+            for stage in graph
+            if stage.name in status
+            and stage.name not in left
+            and not _absent_alone(status[stage.name])
         ]
-        changed = [stage for stage in graph if stage.name in todo]
-        with repo.lock:
-            for stage in changed:
-                # What is not here cannot be hashed for the cache of runs.
-                whole = all(os.path.exists(item.fs_path) for item in (*stage.outs, *stage.deps))
-                stage.save(allow_missing=not whole, run_cache=whole)
-                if whole:
-                    stage.commit()
-            if changed:
-                # All are in one dvc.yaml. `repo.commit` reads the project anew for every stage.
-                changed[0].dvcfile.dump_stages(changed, update_pipeline=False)
-    if todo:
-        print("dvc commit:", ", ".join(todo))
+        if changed:
+            with repo.lock:
+                _record(changed)
+            print("dvc commit:", ", ".join(stage.name for stage in changed))
     for name, reason in left.items():
         print(f"not committed to DVC: {name} ({reason})")
+
+
+def _record(stages: list["PipelineStage"]) -> None:
+    """`repo.commit` of all these, which would read the project anew for each of them."""
+    for stage in stages:
+        # What is not here cannot be hashed for the cache of runs.
+        whole = all(os.path.exists(item.fs_path) for item in (*stage.outs, *stage.deps))
+        stage.save(allow_missing=not whole, run_cache=whole)
+        if whole:
+            stage.commit()
+    # They are all in one dvc.yaml.
+    stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
 
 
 @contextmanager
