@@ -56,6 +56,17 @@ def test_table_has_solutions_and_what_layers_know(tmp_path: Path) -> None:
     assert first["accuracy"].tolist() == pytest.approx([0.6] * 3)
 
 
+def test_a_world_has_the_name_of_its_runs(tmp_path: Path) -> None:
+    solved = folder(tmp_path, made_up.reasoning(), "evaluate.json", preset="micro2")
+    probed = folder(tmp_path / "p", probes((0,))[0], "v_probe.json", preset="micro2")
+    plan = folder(tmp_path, made_up.reasoning(world="plan", preset="plan"), "evaluate.json")
+    plan_named = Path(plan).rename(tmp_path / Path(plan).name.replace("=plan", "=micro"))
+    frame = depth.table({"runs": [solved, str(plan_named)], "probes": [probed]})
+    assert set(frame[frame["world"] == "igsm"]["preset"]) == {"micro2"}
+    assert set(frame[frame["part"] == "probed"]["preset"]) == {"micro2"}
+    assert set(frame[frame["world"] == "plan"]["preset"]) == {"plan"}
+
+
 def test_the_normed_output_stands_for_the_last_layer_only_where_that_is_missing(
     tmp_path: Path,
 ) -> None:
