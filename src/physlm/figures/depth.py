@@ -123,6 +123,8 @@ def _by_op(axis: "Axes", solved: pd.DataFrame) -> None:
         lines(axis, own, "accuracy", at, aside, 100, color=colour, marker="o")
         millions = own["n_params"].mean() / 1e6
         label = f"{n_layers} x {d_model} ({millions:.2g}M)"
+        if "lr_peak" in solved and solved["lr_peak"].nunique() > 1:
+            label += f", lr {own['lr_peak'].iloc[0]:g}"
         axis.plot([], [], color=colour, marker="o", ms=4, lw=1, label=label)
     dashes(axis, solved, "majority", at, **MAJORITY_LOOK)
     cell_axis(axis, at, int(solved["op_max"].iloc[0]))
