@@ -128,9 +128,9 @@ def _by_op(axis: "Axes", solved: pd.DataFrame) -> None:
         axis.plot([], [], color=colour, marker="o", ms=4, lw=1, label=label)
     dashes(axis, solved, "majority", at, **MAJORITY_LOOK)
     cell_axis(axis, at, int(solved["op_max"].iloc[0]))
-    # On white, over the line of the commonest answer.
-    box = {"frameon": True, "edgecolor": "none", "framealpha": 0.9}
-    axis.legend(title="layers x width", fontsize=6.5, title_fontsize=6.5, **box)
+    # Between the curves, which begin near 100 %, and the line of the commonest answer.
+    look = {"frameon": False, "fontsize": 6.5, "title_fontsize": 6.5}
+    axis.legend(title="layers x width", loc="center left", **look)
     axis.set(ylim=(-4, 106), ylabel="Right (%)")
 
 
