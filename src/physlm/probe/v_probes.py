@@ -6,7 +6,7 @@ those of physlm.probe.v_examples.rows.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -102,19 +102,17 @@ def branched_canons(model: Transformer, rows: Tensor) -> Iterator[None]:
     at the beginning of a question are not those before it in the row.
     """
     canons = [module for module in model.modules() if isinstance(module, Canon)]
-    places = [before(rows, k) for k in range(model.config.canon_kernel)] if canons else []
+    if not canons or model.config.canon_kernel == 1:
+        yield
+        return
+    crossed = crossings(rows, model.config.canon_kernel)
 
-    def summed(canon: nn.Module, args: tuple[Tensor, Pass], _: Tensor) -> Tensor:
+    def corrected(canon: nn.Module, args: tuple[Tensor, Pass], y_NC: Tensor) -> Tensor:
         assert isinstance(canon, Canon)
-        x_BTC = args[0].view(*rows[:, 0].shape, -1)
-        y_BTC = x_BTC if canon.residual else torch.zeros_like(x_BTC)
-        for k, place_BT in enumerate(places):
-            index = place_BT.clamp(min=0)[..., None].expand(x_BTC.shape)
-            term_BTC = x_BTC.gather(1, index) * canon.weight[:, k]
-            y_BTC = y_BTC + term_BTC * (place_BT >= 0)[..., None]
-        return y_BTC.reshape(args[0].shape)
+        weight_MC = canon.weight.T[crossed.tap] * crossed.sign[:, None]
+        return y_NC.index_add(0, crossed.to, args[0].index_select(0, crossed.source) * weight_MC)
 
-    hooks = [canon.register_forward_hook(summed) for canon in canons]
+    hooks = [canon.register_forward_hook(corrected) for canon in canons]
     try:
         yield
     finally:
@@ -122,13 +120,42 @@ def branched_canons(model: Transformer, rows: Tensor) -> Iterator[None]:
             hook.remove()
 
 
-def before(rows: Tensor, k: int) -> Tensor:
-    """Where in its row the token is that stands k before each one, in its question or in the text
-    that the question continues; [B, T], below 0 where there is none.
+class Crossings(NamedTuple):
+    """Terms of the sums of Canon layers over a row that have to change, M of them, int64 but sign.
+
+    Each adds (sign 1) or takes back (-1) the weight `tap` tokens before, times the token `source`,
+    at the token `to`; tokens are numbered through all rows, [B T].
     """
-    place, group, seen = rows[:, 2] - k, rows[:, 3], rows[:, 4]
-    beside = torch.arange(rows.shape[2], device=rows.device) - k
-    return torch.where((group > TEXT) & (place >= seen), beside, place)
+
+    to: Tensor
+    source: Tensor
+    tap: Tensor
+    sign: Tensor
+
+
+def crossings(rows: Tensor, kernel: int) -> Crossings:
+    """What crosses the beginning of a question: it is taken back of the token that stands before it
+    in the row, and added of the one in the text that the question continues, if there is one.
+    """
+    place, group, seen = rows[:, 2], rows[:, 3], rows[:, 4]
+    n_rows, n = place.shape
+    column = torch.arange(n, device=rows.device)
+    first = torch.arange(0, n_rows * n, n, device=rows.device)[:, None]
+    parts = []
+    for tap in range(1, kernel):
+        crosses = (group > TEXT) & (place - tap < seen)
+        kinds = (-1.0, crosses & (column >= tap), column), (1.0, crosses & (place >= tap), place)
+        for sign, chosen, begin in kinds:
+            to, source = (first + column)[chosen], (first + begin - tap)[chosen]
+            parts.append(
+                (
+                    to,
+                    source,
+                    torch.full_like(to, tap),
+                    torch.full(to.shape, sign, device=rows.device),
+                )
+            )
+    return Crossings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def visible(rows: Tensor) -> Tensor:
