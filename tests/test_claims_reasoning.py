@@ -236,10 +236,10 @@ def test_r8_depth_beats_width(table: pd.DataFrame, expected: str) -> None:
     assert found("R8", table) == expected
 
 
-def test_r8_takes_the_best_rate_of_each_shape_by_what_is_in_range() -> None:
-    good = shaped().assign(lr_peak=0.002)
-    # A rate that is worse in range counts for nothing, however good it is beyond.
-    bad = shaped(deep=0.0, wide=0.0, base=0.9).assign(lr_peak=0.001)
+def test_r8_takes_the_rate_of_each_shape_that_was_learned_best() -> None:
+    good = shaped().assign(lr_peak=0.002, final_loss_nats=0.02)
+    # A rate with a higher loss counts for nothing, however many test problems it solves.
+    bad = shaped(deep=0.0, wide=0.0).assign(lr_peak=0.001, final_loss_nats=0.03)
     table = pd.concat([good, bad])
     assert judged("R8", table) == judged("R8", good)
     assert "2 x 192 48.5%, 4 x 128 63.5%, 8 x 96 78.5%" in detail("R8", table)

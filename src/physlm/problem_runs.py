@@ -6,11 +6,12 @@ most `op_max` operations.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from physlm import grammar_runs
 from physlm.figures.base import PUBLISHED
 from physlm.grammar_runs import facts as flat
-from physlm.grammar_runs import read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,19 @@ DIFFICULTY = ("plan", "micro", "tiny", "med", "hard")
 PUBLISHED_OP_MAX = {"med": 15, "hard": 21}
 
 
+def read(folders: list[str], file: str, measure: str | None = None) -> list[dict[str, Any]]:
+    """The records of runs as physlm.grammar_runs.read has them, but a world of iGSM has the name
+    that it has in params.yaml: micro2 is the preset micro with a setting changed, and only the name
+    of a run tells.
+    """
+    runs = grammar_runs.read(folders, file, measure)
+    for folder, run in zip(sorted(map(Path, folders)), runs, strict=True):
+        named = dict(part.split("=", 1) for part in folder.name.split(","))
+        if run["world"] == "igsm":
+            run["preset"] = named.get("preset", run["preset"])
+    return runs
+
+
 def presets(frame: "pd.DataFrame") -> list[str]:
     """The presets of a table from easy to hard; others come first, by name."""
     place = {name: i for i, name in enumerate(DIFFICULTY)}
@@ -61,17 +75,16 @@ def hardest(frame: "pd.DataFrame") -> "pd.DataFrame":
 def best_rates(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Of each shape and order that was trained at several learning rates (`lr_peak`), one of them.
 
-    That with the highest mean accuracy on problems in the range of training, so that those beyond
-    have no say; the lower of two alike.
+    That with the lowest mean loss at the end of training, whose problems are seen once, so that
+    test problems have no say; the lower of two alike.
     """
     import pandas as pd
 
     if "lr_peak" not in frame or frame["lr_peak"].nunique() < 2:
         return frame
     keys = ["preset", "order", *SHAPE]
-    within = frame[(frame["op"] <= frame["op_max"]) & ~frame["reask"].astype(bool)]
-    means = pd.DataFrame(within.groupby([*keys, "lr_peak"], as_index=False)["accuracy"].mean())
-    means = means.sort_values(["accuracy", "lr_peak"], ascending=[False, True])
+    means = frame.groupby([*keys, "lr_peak"], as_index=False)["final_loss_nats"].mean()
+    means = pd.DataFrame(means).sort_values(["final_loss_nats", "lr_peak"])
     return frame.merge(means.drop_duplicates(keys)[[*keys, "lr_peak"]], on=[*keys, "lr_peak"])
 
 

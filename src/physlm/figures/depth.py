@@ -6,7 +6,6 @@ a parameter is needed, asked of each layer, by how far the parameter is from the
 dependency graph. Needed parameters alone are counted there: a layer that knows nothing says no.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -46,25 +45,13 @@ def table(inputs: dict[str, Any]) -> pd.DataFrame:
     one's, normed), op, reask and distance of needed parameters, task nece.
     """
     rows = []
-    for run in _read(inputs.get("runs", []), "evaluate.json", "reasoning"):
+    for run in read(inputs.get("runs", []), "evaluate.json", "reasoning"):
         found = [row for row in reasoning.rows_of(run) if row["part"] == reasoning.OP]
         rows += [row | {"part": SOLVED} for row in found]
-    for run in _read(inputs.get("probes", []), "v_probe.json"):
+    for run in read(inputs.get("probes", []), "v_probe.json"):
         found = [row for row in v_probing.rows_of(run) if row.get("distance") is not None]
         rows += [row | {"part": PROBED} for row in found]
     return as_table(rows, COLUMNS, DESIGN)
-
-
-def _read(folders: list[str], file: str, measure: str | None = None) -> list[dict[str, Any]]:
-    """As `read`, but a world of iGSM has the name that it has in params.yaml: micro2 is the preset
-    micro with a setting changed, and only the name of a run tells.
-    """
-    runs = read(folders, file, measure)
-    for folder, run in zip(sorted(map(Path, folders)), runs, strict=True):
-        named = dict(part.split("=", 1) for part in folder.name.split(","))
-        if run["world"] == "igsm":
-            run["preset"] = named.get("preset", run["preset"])
-    return runs
 
 
 def layer_shares(frame: pd.DataFrame) -> pd.DataFrame:
