@@ -1,0 +1,43 @@
+"""The tier of larger runs: the laptop's jobs under another name, and what is too long for it."""
+
+import pytest
+
+from physlm.provenance.grid import Grid, Job
+from tests.pipeline.project import ROOT
+
+# Probes of layers are those of the deepest models, so that these are others.
+REPLACED = "layers"
+
+
+@pytest.fixture(scope="module")
+def tiers() -> dict[str, dict[str, Job]]:
+    """The jobs of both by their names without the tier."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return {
+            tier: {name.split("/", 1)[1]: job for name, job in Grid(tier).jobs.items()}
+            for tier in ("laptop", "larger")
+        }
+
+
+def test_it_has_every_job_of_the_laptop_with_the_same_settings(
+    tiers: dict[str, dict[str, Job]],
+) -> None:
+    for name, job in tiers["laptop"].items():
+        if job.family != REPLACED:
+            assert tiers["larger"][name].config == job.config
+
+
+def test_what_it_has_beside_them_are_models_of_eight_layers(
+    tiers: dict[str, dict[str, Job]],
+) -> None:
+    more = {n: j for n, j in tiers["larger"].items() if n not in tiers["laptop"]}
+    assert {job.family for job in more.values()} == {"igsm", "depth", REPLACED}
+    assert all("n_layers=8," in name for name in more)
+    assert {job.config["layer"] for job in more.values() if job.family == REPLACED} == {
+        0,
+        1,
+        3,
+        5,
+        7,
+    }
