@@ -109,7 +109,7 @@ def test_json(here: Path, capsys: Capture) -> None:
         (["--on", "h100", "--utilisation", "0"], "utilisation=0.0: must be above 0 and at most 1"),
         (["--on", "h100", "--utilisation", "40%"], "utilisation='40%': must be above 0"),
         (["--utilisation", "0.4"], "utilisation=0.4: must be left out without --on"),
-        (["--tier", "papre"], "tier='papre': must be one of smoke, laptop, gpu, paper"),
+        (["--tier", "papre"], "tier='papre': must be one of smoke, laptop, larger, gpu, paper"),
         (["figures/capasity.pdf"], "figures/capasity.pdf: no job of tier laptop makes this file"),
         (["--tier", "gpu", "--on", "v100"], "on='v100': has no bf16"),
         (["--tier", "paper", "--on", "cpu"], "on='cpu': has no fp16"),
