@@ -28,11 +28,17 @@ def test_it_has_every_job_of_the_laptop_with_the_same_settings(
             assert tiers["larger"][name].config == job.config
 
 
-def test_what_it_has_beside_them_are_models_of_eight_layers(
+def test_what_it_has_beside_them_are_models_of_eight_layers_and_masked_rates(
     tiers: dict[str, dict[str, Job]],
 ) -> None:
     more = {n: j for n, j in tiers["larger"].items() if n not in tiers["laptop"]}
-    assert {job.family for job in more.values()} == {"igsm", "depth", REPLACED}
-    assert all("n_layers=8," in name for name in more)
-    layers = {job.config["layer"] for job in more.values() if job.family == REPLACED}
+    masked = [name for name, job in more.items() if job.family == "retry"]
+    assert {name.split("rate=")[1].split(",seed")[0].split(",n_layers")[0] for name in masked} == {
+        "0.1,masked=name",
+        "0.5,masked=name",
+    }
+    deep = {name: job for name, job in more.items() if name not in masked}
+    assert {job.family for job in deep.values()} == {"igsm", "depth", REPLACED}
+    assert all("n_layers=8," in name for name in deep)
+    layers = {job.config["layer"] for job in deep.values() if job.family == REPLACED}
     assert layers == {0, 1, 3, 5, 7}
