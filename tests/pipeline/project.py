@@ -20,14 +20,28 @@ REAL = ("__init__.py", "config.py", "files.py", "cli.py", "provenance")
 BIN = str(Path(sys.executable).parent)
 
 
-def real(folder: Path) -> "Project":
-    """Make a repository of the real project as it is in this working tree, with nothing run."""
+def real(folder: Path, *families: str) -> "Project":
+    """Make a repository of the real project as it is in this working tree, with nothing run and
+    no other families, which would only take time.
+    """
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in (*PIPELINE, "params.yaml", "claims.yaml", "src"):
         _copy(ROOT / name, folder / name, ignore)
     for name in ("config", ".gitignore"):
         _copy(ROOT / ".dvc" / name, folder / ".dvc" / name, ignore)
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings_of(*families), sort_keys=False))
     return _repository(folder)
+
+
+def settings_of(*families: str) -> dict[str, Any]:
+    """The real params.yaml with these families alone."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tiers = {
+        name: {family: tier[family] for family in families}
+        for name, tier in params["tiers"].items()
+    }
+    own = {family: params[family] for family in families}
+    return {"tier": params["tier"], "families": list(families), "tiers": tiers, **own}
 
 
 def build(folder: Path) -> "Project":

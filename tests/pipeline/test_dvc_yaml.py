@@ -8,9 +8,8 @@ import yaml
 from physlm.config import ConfigError
 from physlm.provenance.closure import root_of, source
 from physlm.provenance.commit import stage_name
-from physlm.provenance.params import load
 from physlm.provenance.verdicts import State, published
-from tests.pipeline.project import ROOT
+from tests.pipeline.project import ROOT, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -85,19 +84,16 @@ def _covers(dep: str, path: str) -> bool:
 def test_22_every_tier_parses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for tier in yaml.safe_load((ROOT / "params.yaml").read_text())["tiers"]:
-        assert load(tier)[1] == tier
-        assert State(tier).grid.jobs
+        grid = State(tier).grid
+        assert grid.tier == tier
+        assert grid.jobs
 
 
 def test_a_file_that_a_job_needs_is_asked_for_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["families"] = ["capacity"]
-    params = {key: params[key] for key in ("tier", "families", "tiers", "capacity")}
-    capacity = {name: tier["capacity"] for name, tier in params["tiers"].items()}
-    params["tiers"] = {name: {"capacity": section} for name, section in capacity.items()}
-    for block in capacity["smoke"]["grid"]:
+    params = settings_of("capacity")
+    for block in params["tiers"]["smoke"]["capacity"]["grid"]:
         block["tokenizer"] = "gpt2"
     bios = params["capacity"]["data"]["config"]["settings"]["$world"]["bios"]
     bios["tokenizer_file"] = "nowhere/tokenizer.json"

@@ -128,7 +128,7 @@ def test_how_the_only_rank_failed(status: int, said: str) -> None:
 
 @pytest.mark.pipeline
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
-    project = real(tmp_path / "real")
+    project = real(tmp_path / "real", "capacity")
     project.sh("snakemake --cores 1 -n --config tier=smoke")  # writes the specs
     (llama,) = project.folder.glob(".physlm/specs/smoke/capacity/pretrain/*arch=llama,*.json")
     run = llama.stem

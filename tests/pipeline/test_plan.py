@@ -42,11 +42,11 @@ def cells(lines: list[str], label: str) -> list[str]:
 def test_smoke_tier_job_by_job_with_its_price(here: Path, capsys: Capture) -> None:
     lines = plan(capsys, "--tier", "smoke", "--jobs", "--on", "h100", "--utilisation", "0.25")
     jobs = [line for line in lines if line.startswith("run     ")]
-    n = len(State("smoke").grid.jobs)
+    state = State("smoke")
+    n = len(state.grid.jobs)
     assert len(jobs) == n >= 24
     assert "run     capacity data world=biod: never run" in jobs
-    state = State("smoke")
-    found = {n: c for n, c in price.costs(state, list(state.grid.jobs)).items() if c}
+    found = {n: c for n, (c, _) in price.costs(state, list(state.grid.jobs)).items() if c}
     assert {state.grid.jobs[name].step for name in found} == set(COSTS)
     flops = sum(cost.flops for cost in found.values())
     total = cells(lines, "total")
@@ -70,11 +70,28 @@ def test_many_jobs_by_step_and_all_of_them_if_asked(here: Path, capsys: Capture)
     assert every[-1] == lines[-1]
 
 
-def test_paper_tier(here: Path, capsys: Capture) -> None:
-    lines = plan(capsys, "--tier", "paper", "--on", "h100", "--utilisation", "0.4")
-    pretrain = cells(lines, "capacity pretrain")
+MODULES = (
+    "import sys\nfrom physlm.cli import main\nassert main({arguments}) == 0\n"
+    "print(*sorted(m for m in sys.modules if '.' not in m or 'costs' in m))"
+)
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The plan of the paper tier with its price, and in the last line the modules it needed."""
+    folder = tmp_path_factory.mktemp("paper")
+    for name in ("params.yaml", "claims.yaml"):
+        shutil.copy(ROOT / name, folder)
+    code = MODULES.format(arguments=["plan", "--tier", "paper", "--on", "h100"])
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_paper_tier(paper: list[str], here: Path, capsys: Capture) -> None:
+    pretrain = cells(paper, "capacity pretrain")
     assert pretrain[1:3] == ["582", "664K to 554M"]
-    assert any(line.startswith("Assumed: tokens as GPT-2's tokeniser") for line in lines)
+    assert any(line.startswith("Assumed: tokens as GPT-2's tokeniser") for line in paper)
     # The largest run by hand: 25-20 on 20M people, 67.09 tokens a text, 6 N D and attention
     # (12 L d T), at 40 % of 989 TFLOP/s.
     n, tokens = 2085 * 1280 + 25 * 12 * 1280**2, 1000 * 20e6 * 67.09
@@ -83,7 +100,7 @@ def test_paper_tier(here: Path, capsys: Capture) -> None:
     shown = plan(capsys, "figures/capacity.pdf", "--tier", "paper", "--on", "h100")
     table = "\n".join(shown[shown.index("") + 1 :])
     assert table in page, "docs/plan.md shows another price; paste that of the paper tier"
-    (last,) = (line for line in lines if "the longest job" in line)
+    (last,) = (line for line in paper if "the longest job" in line)
     told = float(last.split("the longest job ")[1].removesuffix(" h.").replace(",", ""))
     assert told == pytest.approx(hours, rel=0.01)
 
@@ -138,12 +155,6 @@ def test_numbers_and_times_as_people_read_them() -> None:
     assert [price.duration(t) for t in times] == ["0.24 s", "400 s", "111 h", "51,234 h"]
 
 
-MODULES = (
-    "import sys\nfrom physlm.cli import main\nassert main({arguments}) == 0\n"
-    "print(*sorted(m for m in sys.modules if '.' not in m or 'costs' in m))"
-)
-
-
 @pytest.mark.pipeline
 def test_a_plan_without_a_price_imports_nothing_for_one(copy_of: Copy) -> None:
     project = copy_of("plan")
@@ -153,9 +164,7 @@ def test_a_plan_without_a_price_imports_nothing_for_one(copy_of: Copy) -> None:
     assert not {"numpy", "torch", "physlm.costs"} & set(loaded)
 
 
-def test_a_price_needs_no_torch(here: Path) -> None:
-    code = MODULES.format(arguments=["plan", "--tier", "paper", "--on", "h100"])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.splitlines()[-1].split())
+def test_a_price_needs_no_torch(paper: list[str]) -> None:
+    loaded = set(paper[-1].split())
     assert "physlm.costs.steps" in loaded
     assert not {"torch", "accelerate", "snakemake", "dvc"} & loaded

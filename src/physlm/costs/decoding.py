@@ -1,6 +1,5 @@
 """What it costs to write solutions in several ways (Part 2.2), reckoned from the settings."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,15 +11,14 @@ from physlm.costs.flops import forward_flops
 from physlm.costs.problems import (
     N_DRAWN,
     WRITTEN_ASSUMED,
+    drawn,
     mean_lengths,
     model_left,
     problems_of,
-    words_of,
 )
 from physlm.costs.v_probing import PROBE_RECORD, row
 from physlm.model.config import ModelConfig, count_parameters
 from physlm.probe.regret_config import DecodingConfig
-from physlm.random import generator
 from physlm.train.problems import ProblemsConfig
 
 # Bytes of an arm in decoding.json, and of the rest.
@@ -103,7 +101,5 @@ def _probing(run: DecodingConfig, world: tuple[str, str], model: ModelConfig) ->
 @lru_cache(maxsize=256)
 def sentences(world: str, settings: str, op: int) -> float:
     """Mean sentences of the right solutions of some test problems."""
-    made = words_of(world, json.loads(settings))
-    rng = generator(0, "cost")
-    some = made.problems(N_DRAWN, rng, op=op, split="test")
+    _, some = drawn(world, settings, op, False, "test")
     return sum(len(problem.solution) for problem in some) / N_DRAWN

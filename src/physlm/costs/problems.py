@@ -71,12 +71,20 @@ def problems_of(trained: ProblemsConfig) -> tuple[str, str]:
 @lru_cache(maxsize=256)
 def mean_lengths(world: str, settings: str, op: int | None, reask: bool) -> tuple[float, float]:
     """Mean tokens of problem and right solution of some test problems."""
-    made = words_of(world, json.loads(settings))
-    rng = generator(0, "cost")
-    some = made.problems(N_DRAWN, rng, op=op, split="test", reask=reask)
+    made, some = drawn(world, settings, op, reask, "test")
+    rng = generator(0, "cost", "solution")
     prompts = sum(1 + len(made.prompt(problem)) for problem in some)
     solutions = sum(1 + len(made.solution(problem, rng)) for problem in some)
     return prompts / N_DRAWN, solutions / N_DRAWN
+
+
+@lru_cache(maxsize=256)
+def drawn(
+    world: str, settings: str, op: int | None, reask: bool, split: str
+) -> tuple[Any, list[Any]]:
+    """The world of these settings (JSON), and the problems that stand for all of their kind."""
+    made = words_of(world, json.loads(settings))
+    return made, made.problems(N_DRAWN, generator(0, "cost"), op=op, split=split, reask=reask)
 
 
 def model_left(source: Source) -> ModelConfig:

@@ -8,7 +8,7 @@ from typing import Any
 from physlm.config import build
 from physlm.costs.cost import CHECKPOINT_BYTES, Cost, Source
 from physlm.costs.flops import forward_flops
-from physlm.costs.problems import WRITTEN_ASSUMED, mean_lengths, model_left, words_of
+from physlm.costs.problems import N_DRAWN, WRITTEN_ASSUMED, drawn, mean_lengths, model_left
 from physlm.data.problems import world_config
 from physlm.model.config import count_parameters
 from physlm.probe.v_config import FORESEEING, MistakesConfig, Population, Task, VProbeConfig
@@ -16,8 +16,8 @@ from physlm.probe.v_examples import ask, n_classes
 from physlm.random import generator
 from physlm.train.problems import ProblemsConfig
 
-# Problems whose rows stand for all of their kind; bytes of a record in v_probe.json.
-N_DRAWN, PROBE_RECORD = 20, 1300
+# Bytes of a record in v_probe.json.
+PROBE_RECORD = 1300
 
 
 def v_probe(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
@@ -83,9 +83,9 @@ def row(
     split: str,
 ) -> float:
     """Mean tokens of a problem with the questions about it."""
-    made, rng = words_of(world, json.loads(settings)), generator(0, "cost")
-    n = 0
-    for problem in made.problems(N_DRAWN, rng, op=op, split=split, reask=reask):
+    made, some = drawn(world, settings, op, reask, split)
+    n, rng = 0, generator(0, "cost", "asked")
+    for problem in some:
         asked = ask(made, problem, task, population, n_queries, rng)
         n += max(query.place for query in asked.queries) + sum(map(len, asked.suffixes))
     return n / N_DRAWN

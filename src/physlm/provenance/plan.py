@@ -94,12 +94,12 @@ def show_json(
     if run:
         from physlm.provenance import price
 
-        found = price.costs(state, run)
+        found = price.costs(state, run, on)
         for record in records:
-            cost = found.get(record["name"])
+            cost, seconds = found.get(record["name"], (None, None))
             record["cost"] = vars(cost) if cost else None
-            if cost and on:
-                record["seconds"] = on.seconds(cost)
+            if seconds is not None:
+                record["seconds"] = seconds
     told = {"name": on.name, "utilisation": on.utilisation} if on else None
     print(json.dumps({"tier": state.grid.tier, "on": told, "jobs": records}, indent=1))
 

@@ -15,38 +15,43 @@ HEAD = ("to run", "jobs", "parameters", "tokens", "FLOPs", "disk")
 SCALES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
 
 
-def costs(state: State, names: list[str]) -> dict[str, Cost | None]:
-    """The cost of each of the jobs; None where their step has no price."""
-    found: dict[str, Cost | None] = {}
+def costs(
+    state: State, names: list[str], on: "Accelerator | None" = None
+) -> dict[str, tuple[Cost | None, float | None]]:
+    """The cost of each of the jobs, and its seconds if `on` an accelerator; None where their step
+    has no price. ConfigError at the first that the accelerator cannot do.
+    """
+    found: dict[str, tuple[Cost | None, float | None]] = {}
     for name in names:
         job = state.grid.jobs[name]
         price = COSTS.get(job.step)
         try:
-            found[name] = price(job.config, _sources(state, job)) if price else None
+            cost = price(job.config, _sources(state, job)) if price else None
         except ConfigError as error:
             raise ConfigError(f"{job.family}.{job.step}.config: {error}") from None
+        found[name] = cost, on.seconds(cost) if on and cost else None
     return found
 
 
 def report(state: State, names: list[str], accelerator: "Accelerator | None") -> list[str]:
     """The lines of the price: a table by step with its total, and what has to be said of it."""
-    found = costs(state, names)
-    priced = [cost for cost in found.values() if cost]
+    found = costs(state, names, accelerator)
+    priced = [cost for cost, _ in found.values() if cost]
     if not priced:
         return []
-    seconds = {n: accelerator.seconds(c) for n, c in found.items() if c} if accelerator else {}
     groups: dict[str, list[str]] = {}
     for name in names:
         job = state.grid.jobs[name]
         groups.setdefault(f"{job.family} {job.step}", []).append(name)
     groups["total"] = names
-    rows = [_row(label, [(found[n], seconds.get(n)) for n in g]) for label, g in groups.items()]
+    rows = [_row(label, [found[name] for name in group]) for label, group in groups.items()]
     # A sum over steps of tokens written, trained on and scored would mean nothing.
     rows[-1] = (*rows[-1][:2], "", "", *rows[-1][4:])
     lines = [(*HEAD, f"time on {accelerator.name}"), *rows] if accelerator else [HEAD, *rows]
     # Without an accelerator the last column has nothing to say.
     table = _table([line[: len(lines[0])] for line in lines])
-    notes = _notes(len(names), priced, list(seconds.values()), accelerator)
+    seconds = [s for _, s in found.values() if s is not None]
+    notes = _notes(len(names), priced, seconds, accelerator)
     return ["", *table, "", *notes, ""]
 
 
