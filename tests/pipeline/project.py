@@ -22,7 +22,7 @@ BIN = str(Path(sys.executable).parent)
 
 def real(folder: Path, *families: str) -> "Project":
     """Make a repository of the real project as it is in this working tree, with nothing run and
-    no other families, which would only take time.
+    these families alone: the others would only take time.
     """
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in (*PIPELINE, "params.yaml", "claims.yaml", "src"):

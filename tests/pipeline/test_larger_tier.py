@@ -32,13 +32,14 @@ def test_what_it_has_beside_them_are_models_of_eight_layers_and_masked_rates(
     tiers: dict[str, dict[str, Job]],
 ) -> None:
     more = {n: j for n, j in tiers["larger"].items() if n not in tiers["laptop"]}
-    masked = [name for name, job in more.items() if job.family == "retry"]
-    assert {name.split("rate=")[1].split(",seed")[0].split(",n_layers")[0] for name in masked} == {
-        "0.1,masked=name",
-        "0.5,masked=name",
+    runs = {n: dict(part.split("=") for part in j.run.split(",")) for n, j in more.items()}
+    masked = {n: run for n, run in runs.items() if more[n].family == "retry"}
+    assert {(run["rate"], run["masked"]) for run in masked.values()} == {
+        ("0.1", "name"),
+        ("0.5", "name"),
     }
-    deep = {name: job for name, job in more.items() if name not in masked}
+    deep = {n: j for n, j in more.items() if n not in masked}
     assert {job.family for job in deep.values()} == {"igsm", "depth", REPLACED}
-    assert all("n_layers=8," in name for name in deep)
+    assert {runs[n]["n_layers"] for n in deep} == {"8"}
     layers = {job.config["layer"] for job in deep.values() if job.family == REPLACED}
     assert layers == {0, 1, 3, 5, 7}
