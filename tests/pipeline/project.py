@@ -25,7 +25,7 @@ def real(folder: Path, *families: str) -> "Project":
     these families alone: the others would only take time.
     """
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in (*PIPELINE, "params.yaml", "claims.yaml", "src"):
+    for name in (*PIPELINE, "claims.yaml", "src"):
         _copy(ROOT / name, folder / name, ignore)
     for name in ("config", ".gitignore"):
         _copy(ROOT / ".dvc" / name, folder / ".dvc" / name, ignore)

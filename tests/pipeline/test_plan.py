@@ -22,10 +22,15 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The real settings in a folder where nothing was ever run."""
-    for name in ("params.yaml", "claims.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(settled(tmp_path))
     return tmp_path
+
+
+def settled(folder: Path) -> Path:
+    """The folder, with the real settings in it."""
+    for name in ("params.yaml", "claims.yaml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
 
 
 def plan(capsys: Capture, *arguments: str) -> list[str]:
@@ -79,9 +84,7 @@ MODULES = (
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The plan of the paper tier with its price, and in the last line the modules it needed."""
-    folder = tmp_path_factory.mktemp("paper")
-    for name in ("params.yaml", "claims.yaml"):
-        shutil.copy(ROOT / name, folder)
+    folder = settled(tmp_path_factory.mktemp("paper"))
     code = MODULES.format(arguments=["plan", "--tier", "paper", "--on", "h100"])
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)

@@ -70,7 +70,7 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(folder)
 
 
-def small(folder: Path, **variables: list[dict]) -> Project:
+def small(folder: Path, **variables: list) -> Project:
     """The real project, with a model per architecture in its smoke tier."""
     project = real(folder, "capacity")
     block = {"exposures": 20, "n_people": 20, "d_model": 16, "warmup_steps": 10, **variables}
