@@ -47,13 +47,22 @@ def plain_states(model: Transformer, given: Examples, number: int) -> Tensor:
     return found[f"blocks.{model.config.n_layers - 1}.resid_post"][0, given.places[number]]
 
 
-@pytest.mark.parametrize("arch", ["gpt2_rot", "gpt2", "gbert", "bert", "llama"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"arch": arch} for arch in ("gpt2_rot", "gpt2", "gbert", "bert", "llama", "deberta")),
+        {"canon": "ABCD"},
+        {"mlp": "moe", "n_experts": 4, "eval_capacity_factor": 0.0},
+        {"mlp": "none"},
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
 @pytest.mark.parametrize("kind", ["p", "q"])
 @pytest.mark.parametrize("ends_only", [False, True])
 def test_states_are_those_of_a_model_whose_embedding_has_the_update(
-    opened: Corpus, arch: str, kind: str, ends_only: bool
+    opened: Corpus, settings: dict[str, Any], kind: str, ends_only: bool
 ) -> None:
-    given, model = examples(opened, toy.config(kind=kind)), toy.model(opened, arch=arch)
+    given, model = examples(opened, toy.config(kind=kind)), toy.model(opened, **settings)
     frozen = Frozen(copy.deepcopy(model), given, ends_only)
     rng = torch.Generator().manual_seed(0)
     v, d = model.config.d_vocab, model.config.d_model
@@ -72,6 +81,20 @@ def test_states_are_those_of_a_model_whose_embedding_has_the_update(
             assert torch.allclose(updated[k, i], plain_states(other, given, number), atol=1e-4)
             assert torch.allclose(plain[0, i], plain_states(model, given, number), atol=1e-4)
     assert not torch.allclose(updated[0], updated[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["p", "q"])
+def test_the_last_block_works_where_it_is_read_alone(opened: Corpus, kind: str) -> None:
+    given, model = examples(opened, toy.config(kind=kind)), toy.model(opened)
+    rows: list[int] = []
+    for block in model.blocks:
+        block.mlp.up.register_forward_hook(lambda layer, given, out: rows.append(len(out)))
+    frozen, n_places = Frozen(model, given), given.places.shape[1]
+    frozen(torch.arange(7), None, None)
+    assert rows == [7 * frozen.n_ctx, 7 * n_places]
+    # and so only while it is probed
+    model(torch.from_numpy(given.tokens[:7]))
+    assert rows[2:] == [7 * given.tokens.shape[1]] * 2
 
 
 @pytest.mark.parametrize("kind", ["p", "q"])

@@ -7,14 +7,15 @@ task; nothing is shared between tasks, so each is trained as it would be alone.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from physlm.model.transformer import Capture, Transformer
+from physlm.model.mlp import Mlp
+from physlm.model.transformer import Block, Transformer
 from physlm.probe.config import ProbeConfig
 from physlm.probe.examples import Examples, Task
 from physlm.random import torch_generator
@@ -114,7 +115,8 @@ class Frozen(nn.Module):
     """The model, frozen, and the rows that it reads; calling it gives the states that are probed.
 
     Tokens after the last place that is read are left out for a causal model, to which they make no
-    difference. ends_only: the update is for EOS alone, with which every row begins.
+    difference, and what the last block does after its attention is done where it is read alone.
+    ends_only: the update is for EOS alone, with which every row begins.
     """
 
     tokens: Tensor
@@ -125,7 +127,6 @@ class Frozen(nn.Module):
         super().__init__()
         self.model = model.requires_grad_(False)
         self.d_model, self.d_vocab = model.config.d_model, model.config.d_vocab
-        self.last = f"blocks.{model.config.n_layers - 1}.resid_post"
         self.causal = bool(model.config.causal)
         self.only = int(examples.tokens[0, 0]) if ends_only else None
         n = int(examples.places.max()) + 1 if self.causal else examples.tokens.shape[1]
@@ -150,13 +151,13 @@ class Frozen(nn.Module):
             if self.only is not None:
                 rows = rows * (tokens_BT == self.only).view(1, -1, 1)
             update_NC = torch.bmm(rows, out_KRC).flatten(0, 1)
-        found: Capture = {}
-        with _added(self.model.embed, update_NC):
+        first_N1 = torch.arange(n_tasks * n, device=tokens_BT.device)[:, None] * length
+        rows_R = (first_N1 + places_BP.repeat(n_tasks, 1)).flatten()
+        n_rows = n_tasks * n * length
+        with _added(self.model.embed, update_NC), _read(self.model, rows_R, n_rows) as states:
             # The logits are not needed: those of one place are the fewest to be had.
-            self.model(tokens_BT.repeat(n_tasks, 1), found, mask=mask, last_only=True)
-        states_KBTC = found[self.last].view(n_tasks, n, length, -1)
-        places = places_BP[None, :, :, None].expand(n_tasks, -1, -1, self.d_model)
-        return states_KBTC.gather(2, places)
+            self.model(tokens_BT.repeat(n_tasks, 1), mask=mask, last_only=True)
+        return states[0].view(n_tasks, n, -1, self.d_model)
 
 
 class Stored(nn.Module):
@@ -211,3 +212,42 @@ def _added(embed: nn.Embedding, update_NC: Tensor | None) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def _read(model: Transformer, rows_R: Tensor, n_rows: int) -> Iterator[list[Tensor]]:
+    """The list into which a pass of `model` over `n_rows` tokens puts the states [R, C] of the
+    tokens `rows_R` after the last block.
+
+    What the last block does with a token by itself it does with these alone; what it makes of the
+    others has no meaning.
+    """
+    states: list[Tensor] = []
+    back_N = rows_R.new_zeros(n_rows)
+    back_N[rows_R] = torch.arange(len(rows_R), device=rows_R.device)
+
+    # As embeddings rows are taken faster than by an index, and their gradients always in one order.
+    def thin(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        return F.embedding(rows_R, given[0]), *given[1:]
+
+    def fill(module: nn.Module, given: tuple[Any, ...], out_RC: Tensor) -> Tensor:
+        return F.embedding(back_N, out_RC)
+
+    def keep(module: nn.Module, given: tuple[Any, ...], out_NC: Tensor) -> None:
+        states.append(F.embedding(rows_R, out_NC))
+
+    block = cast(Block, model.blocks[-1])
+    alone = [block.attn.out, block.mlp] if _by_token(block) else []
+    handles = [block.register_forward_hook(keep)]
+    for layer in alone:
+        handles += [layer.register_forward_pre_hook(thin), layer.register_forward_hook(fill)]
+    try:
+        yield states
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _by_token(block: Block) -> bool:
+    """Whether a token's way through the block looks at no other one after the attention."""
+    return isinstance(block.mlp, Mlp) and block.mlp.canon is None and block.canon_mlp is None
