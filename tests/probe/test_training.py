@@ -14,6 +14,7 @@ from physlm.costs.steps import COSTS, Source
 from physlm.data import qa
 from physlm.data.corpus import Corpus
 from physlm.files import read_json, write_json
+from physlm.model.cache import Pass
 from physlm.model.storage import save_model
 from physlm.model.transformer import Transformer
 from physlm.probe import training
@@ -336,14 +337,14 @@ def test_the_price_is_what_the_step_reads_and_leaves(
 ) -> None:
     opened = toy.corpus(tmp_path / "corpus")
     save(tmp_path / "model", opened, toy.model(opened))
-    tokens, forward = 0, Transformer.forward
+    tokens, begin = 0, Transformer._begin
 
-    def counted(self: Transformer, tokens_BT: Tensor, *args: Any, **more: Any) -> Tensor:
+    def counted(self: Transformer, tokens_BT: Tensor, *args: Any) -> Pass:
         nonlocal tokens
         tokens += tokens_BT.numel()
-        return forward(self, tokens_BT, *args, **more)
+        return begin(self, tokens_BT, *args)
 
-    monkeypatch.setattr(Transformer, "forward", counted)
+    monkeypatch.setattr(Transformer, "_begin", counted)
     settings = {"checkpoint_every_s": 0, **changes}
     assert execute(tmp_path / "out", tmp_path / "corpus", tmp_path / "model", **settings) == 0
     manifest = opened.manifest

@@ -136,7 +136,8 @@ def exam(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
 
 def probe(config: Mapping[str, Any], sources: Mapping[str, Source]) -> Cost:
     """Probes of the model `model`: forward and back to the embeddings for each task, then everyone
-    once forward; with rank_embed 0 everyone once forward alone.
+    once forward; with rank_embed 0 everyone once forward alone. The last block is counted whole,
+    though it works where it is read alone.
     """
     run, corpus = build(ProbeConfig, config), _corpus(sources["corpus"])
     model = _model(sources["model"], corpus)

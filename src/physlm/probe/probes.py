@@ -7,17 +7,17 @@ task; nothing is shared between tasks, so each is trained as it would be alone.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from physlm.model.mlp import Mlp
 from physlm.model.transformer import Block, Transformer
 from physlm.probe.config import ProbeConfig
 from physlm.probe.examples import Examples, Task
+from physlm.probe.last_block import states_at
 from physlm.random import torch_generator
 
 # torch's defaults for LayerNorm and BatchNorm1d.
@@ -115,7 +115,7 @@ class Frozen(nn.Module):
     """The model, frozen, and the rows that it reads; calling it gives the states that are probed.
 
     Tokens after the last place that is read are left out for a causal model, to which they make no
-    difference, and what the last block does after its attention is done where it is read alone.
+    difference, and the last block works where it is read.
     ends_only: the update is for EOS alone, with which every row begins.
     """
 
@@ -151,13 +151,14 @@ class Frozen(nn.Module):
             if self.only is not None:
                 rows = rows * (tokens_BT == self.only).view(1, -1, 1)
             update_NC = torch.bmm(rows, out_KRC).flatten(0, 1)
-        first_N1 = torch.arange(n_tasks * n, device=tokens_BT.device)[:, None] * length
-        rows_R = (first_N1 + places_BP.repeat(n_tasks, 1)).flatten()
-        n_rows = n_tasks * n * length
-        with _added(self.model.embed, update_NC), _read(self.model, rows_R, n_rows) as states:
-            # The logits are not needed: those of one place are the fewest to be had.
-            self.model(tokens_BT.repeat(n_tasks, 1), mask=mask, last_only=True)
-        return states[0].view(n_tasks, n, -1, self.d_model)
+        tokens_NT, places_NP = tokens_BT.repeat(n_tasks, 1), places_BP.repeat(n_tasks, 1)
+        run = self.model._begin(tokens_NT, mask, None)
+        with _added(self.model.embed, update_NC):
+            x_NC = self.model._embed(tokens_NT, run)
+        for block in self.model.blocks[:-1]:
+            x_NC = block(x_NC, run)
+        states_RC = states_at(cast(Block, self.model.blocks[-1]), x_NC, run, places_NP)
+        return states_RC.view(n_tasks, n, -1, self.d_model)
 
 
 class Stored(nn.Module):
@@ -212,42 +213,3 @@ def _added(embed: nn.Embedding, update_NC: Tensor | None) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-@contextmanager
-def _read(model: Transformer, rows_R: Tensor, n_rows: int) -> Iterator[list[Tensor]]:
-    """The list into which a pass of `model` over `n_rows` tokens puts the states [R, C] of the
-    tokens `rows_R` after the last block.
-
-    What the last block does with a token by itself it does with these alone; what it makes of the
-    others has no meaning.
-    """
-    states: list[Tensor] = []
-    back_N = rows_R.new_zeros(n_rows)
-    back_N[rows_R] = torch.arange(len(rows_R), device=rows_R.device)
-
-    # As embeddings rows are taken faster than by an index, and their gradients always in one order.
-    def thin(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        return F.embedding(rows_R, given[0]), *given[1:]
-
-    def fill(module: nn.Module, given: tuple[Any, ...], out_RC: Tensor) -> Tensor:
-        return F.embedding(back_N, out_RC)
-
-    def keep(module: nn.Module, given: tuple[Any, ...], out_NC: Tensor) -> None:
-        states.append(F.embedding(rows_R, out_NC))
-
-    block = cast(Block, model.blocks[-1])
-    alone = [block.attn.out, block.mlp] if _by_token(block) else []
-    handles = [block.register_forward_hook(keep)]
-    for layer in alone:
-        handles += [layer.register_forward_pre_hook(thin), layer.register_forward_hook(fill)]
-    try:
-        yield states
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _by_token(block: Block) -> bool:
-    """Whether a token's way through the block looks at no other one after the attention."""
-    return isinstance(block.mlp, Mlp) and block.mlp.canon is None and block.canon_mlp is None
