@@ -18,9 +18,9 @@ from physlm.model.transformer import Block
 def states_at(block: Block, x_NC: Tensor, run: Pass, places_BP: Tensor) -> Tensor:
     """The stream [R, C] after `block` at `places_BP`, of the stream before it.
 
-    For passes without a cache, and causal ones without padding before a place that is read.
-    A block in which tokens meet elsewhere than in dot products of attention (Canon layers, experts,
-    attention by distance) works as it always does, and is read afterwards.
+    Without a cache, and for causal models without padding. A block in which tokens meet elsewhere
+    than in dot products of attention (Canon layers, experts, attention by distance) works as it
+    always does, and is read afterwards.
     """
     first_B1 = torch.arange(run.n_rows, device=x_NC.device)[:, None] * run.n
     # As embeddings, rows are taken faster than by an index, and gradients are added in one order.
@@ -54,12 +54,8 @@ def _attention(
     k, v = kv.split_with_sizes((attn.widths[0] - n_q, attn.widths[1]), -1)
     if run.angles is not None:
         q_angles, k_angles = run.angles.split_with_sizes((n_q // 2, k.shape[-1] // 2), -2)
-        shared = q_angles.dim() == 3
-        at = (
-            places_BP
-            if shared
-            else (torch.arange(run.n_rows, device=x_NC.device)[:, None], places_BP)
-        )
+        row_B1 = torch.arange(run.n_rows, device=x_NC.device)[:, None]
+        at = (places_BP,) if q_angles.dim() == 3 else (row_B1, places_BP)
         q, k = rotate(q, q_angles[at]), rotate(k, k_angles)
     seen = run.visible
     if run.causal:

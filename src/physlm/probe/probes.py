@@ -115,8 +115,8 @@ class Frozen(nn.Module):
     """The model, frozen, and the rows that it reads; calling it gives the states that are probed.
 
     Tokens after the last place that is read are left out for a causal model, to which they make no
-    difference, and the last block works where it is read.
-    ends_only: the update is for EOS alone, with which every row begins.
+    difference, and the last block works where it is read. ends_only: the update is for EOS alone,
+    with which every row begins.
     """
 
     tokens: Tensor
