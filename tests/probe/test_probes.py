@@ -87,7 +87,8 @@ def test_states_are_those_of_a_model_whose_embedding_has_the_update(
 def test_the_last_block_works_where_it_is_read_alone(opened: Corpus, kind: str) -> None:
     given, model = examples(opened, toy.config(kind=kind)), toy.model(opened)
     rows: list[int] = []
-    for block in model.blocks:
+    blocks: Any = model.blocks
+    for block in blocks:
         block.mlp.up.register_forward_hook(lambda layer, given, out: rows.append(len(out)))
     frozen, n_places = Frozen(model, given), given.places.shape[1]
     frozen(torch.arange(7), None, None)

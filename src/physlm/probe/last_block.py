@@ -61,5 +61,5 @@ def _attention(
     if run.causal:
         seen = torch.arange(run.n, device=x_NC.device) <= places_BP[:, None, :, None]
     heads = [t.unflatten(-1, (-1, attn.d_head)).transpose(1, 2) for t in (q, k, v)]
-    y_BHPD = F.scaled_dot_product_attention(*heads, seen, enable_gqa=attn.grouped)
+    y_BHPD = F.scaled_dot_product_attention(*heads, seen, enable_gqa=attn.grouped)  # type: ignore[call-arg]
     return attn.out(y_BHPD.transpose(1, 2).flatten(0, 1).flatten(1))
